@@ -1,0 +1,76 @@
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { Clock } from '../../core/clock.ts';
+import { TASK_PRIORITY, WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
+import type { Logger } from '../../core/log.ts';
+import type { BatchDoc, BatchStore } from '../../store/batches.ts';
+import type { batchWorkflow } from '../../workflows/batch.ts';
+
+/** How often batches are looked for whose workflow was never started or was lost, and how old they must be. */
+const SWEEP_EVERY_MS = 30_000;
+const LOST_AFTER_MS = 20_000;
+const SWEEP_LIMIT = 100;
+
+interface BatchStarterDeps {
+  readonly client: Client;
+  readonly batches: BatchStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Starts and cancels batch workflows. The batch in the database is the truth: one whose workflow could not be started, or
+ * whose Temporal server lost it, is started again by a sweep. The workflow's id is the batch's, so nothing starts twice.
+ */
+export function createBatchStarter({ client, batches, clock, log }: BatchStarterDeps) {
+  let timer: NodeJS.Timeout | undefined;
+  let sweeping: Promise<void> = Promise.resolve();
+
+  const startBatch = async (batch: Pick<BatchDoc, '_id' | 'ownerId' | 'expiresAt' | 'endpoint'>): Promise<void> => {
+    try {
+      await client.workflow.start<typeof batchWorkflow>('batchWorkflow', {
+        workflowId: batch._id,
+        taskQueue: WORKFLOW_TASK_QUEUE,
+        args: [{ batchId: batch._id, keyId: batch.ownerId, expiresAt: batch.expiresAt }],
+        priority: { priorityKey: TASK_PRIORITY.batch, fairnessKey: batch.ownerId },
+        staticSummary: `batch of ${batch.ownerId}`,
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  };
+
+  const cancelBatch = async (batchId: string): Promise<void> => {
+    try {
+      await client.workflow.getHandle(batchId).cancel();
+    } catch (error) {
+      // Its workflow is over or was lost: the sweep brings the batch to its end.
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+  };
+
+  const sweep = async (): Promise<void> => {
+    const unfinished = await batches.listInStates(
+      ['validating', 'in_progress', 'finalizing', 'cancelling'],
+      clock.now() - LOST_AFTER_MS,
+      SWEEP_LIMIT,
+    );
+    for (const batch of unfinished) {
+      await startBatch(batch);
+      if (batch.status === 'cancelling') await cancelBatch(batch._id);
+    }
+  };
+
+  return {
+    startBatch,
+    cancelBatch,
+    startSweep(): void {
+      timer = setInterval(() => {
+        sweeping = sweep().catch((error: unknown) => log.warn({ err: error }, 'the sweep of lost batches failed'));
+      }, SWEEP_EVERY_MS);
+    },
+    async stopSweep(): Promise<void> {
+      clearInterval(timer);
+      await sweeping;
+    },
+  };
+}

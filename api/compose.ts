@@ -1,0 +1,115 @@
+import type { Client } from '@temporalio/client';
+import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../core/clock.ts';
+import type { Config } from '../core/config.ts';
+import type { Logger } from '../core/log.ts';
+import type { ReplyHub } from '../core/reply-hub.ts';
+import type { SecretBox } from '../core/secret-box.ts';
+import type { Shutdown } from '../core/shutdown.ts';
+import { checkAddress } from '../lanes/openai/check-address.ts';
+import { createLaneDirectory } from '../lanes/policy/lane-directory.ts';
+import type { Database } from '../store/database.ts';
+import { createStores } from '../store/stores.ts';
+import { registerAccountRoutes } from './admin/account-routes.ts';
+import { issueFirstAdminKey } from './admin/issue-key.ts';
+import { registerKeyRoutes } from './admin/key-routes.ts';
+import { registerLaneRoutes } from './admin/lane-routes.ts';
+import { registerLogRoutes } from './admin/log-routes.ts';
+import { createBatchStarter } from './batches/batch-starter.ts';
+import { createRunCompletion } from './completions/run-completion.ts';
+import { createApp } from './create-app.ts';
+import { createInternalApp } from './internal-app.ts';
+import { registerBatchRoutes } from './routes/batches.ts';
+import { registerChatRoutes } from './routes/chat-completions.ts';
+import { registerFileRoutes } from './routes/files.ts';
+import { registerHealthRoutes } from './routes/health.ts';
+import { registerModelRoutes } from './routes/models.ts';
+
+export interface ApiDeps {
+  readonly config: Config;
+  readonly database: Database;
+  readonly client: Client;
+  /** True when a worker shares the client's connection. */
+  readonly eagerStart: boolean;
+  readonly hub: ReplyHub;
+  readonly secretBox: SecretBox;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly shutdown: Shutdown;
+}
+
+export interface RunningApi {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly internalUrl: string;
+  /** The first admin key of a new installation, to be shown once. */
+  readonly firstAdminKey: string | undefined;
+}
+
+/** Phases of the stop: requests under way are finished within this time, and what is left is cut. */
+const FINISH_REQUESTS_MS = 30_000;
+
+/** Puts the api's parts together and listens: the public port, the admin port, the internal port. */
+export async function startApi(deps: ApiDeps): Promise<RunningApi> {
+  const { config, database, client, hub, secretBox, clock, log, shutdown } = deps;
+  const stores = createStores(database.db);
+  await stores.ensureIndexes();
+  const { keys, lanes, routes, requests, laneLog } = stores;
+  const firstAdminKey = await issueFirstAdminKey({ keys, secretBox, clock });
+  const directory = createLaneDirectory({ listLanes: () => lanes.list(), listRoutes: () => routes.list(), clock });
+
+  let stopping = false;
+  let internalUrl = '';
+  const checks = { mongodb: () => database.ping(), temporal: () => client.workflowService.getSystemInfo({}) };
+
+  const publicApp = createApp({ keys, secretBox, log, defaultAccess: 'key' });
+  registerHealthRoutes(publicApp, { checks, stopping: () => stopping });
+  registerModelRoutes(publicApp, { directory });
+  const runCompletion = createRunCompletion({
+    client,
+    eagerStart: deps.eagerStart,
+    requests,
+    hub,
+    internalUrl: () => internalUrl,
+    clock,
+    log,
+  });
+  registerChatRoutes(publicApp, { runCompletion, directory, clock });
+  const batchStarter = createBatchStarter({ client, batches: stores.batches, clock, log });
+  registerFileRoutes(publicApp, { ...stores, clock });
+  registerBatchRoutes(publicApp, { ...stores, clock, ...batchStarter });
+
+  const adminApp = createApp({ keys, secretBox, log, defaultAccess: 'admin' });
+  registerAccountRoutes(adminApp, { lanes, clock });
+  registerLaneRoutes(adminApp, { lanes, routes, directory, secretBox, clock, checkAddress });
+  registerKeyRoutes(adminApp, { keys, secretBox, clock });
+  registerLogRoutes(adminApp, { laneLog });
+
+  const internalApp = createInternalApp(hub, log);
+  const listening = await listen(internalApp, config.FLATLANE_INTERNAL_HOST, config.FLATLANE_INTERNAL_PORT, 'internal');
+  internalUrl = config.FLATLANE_INTERNAL_URL ?? listening;
+  shutdown.add('internal port', 5_000, () => internalApp.close());
+  const adminUrl = await listen(adminApp, config.FLATLANE_ADMIN_HOST, config.FLATLANE_ADMIN_PORT, 'admin');
+  shutdown.add('admin port', 5_000, () => adminApp.close());
+  const url = await listen(publicApp, config.FLATLANE_HOST, config.FLATLANE_PORT, 'API');
+  batchStarter.startSweep();
+  shutdown.add('sweep of lost batches', 5_000, () => batchStarter.stopSweep());
+  shutdown.add('API port', FINISH_REQUESTS_MS, async () => {
+    stopping = true;
+    await publicApp.close();
+  });
+  return { url, adminUrl, internalUrl, firstAdminKey };
+}
+
+async function listen(app: FastifyInstance, host: string, port: number, name: string): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+      throw new Error(`Port ${port} for the ${name} is in use. Stop what uses it, or choose another port.`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}

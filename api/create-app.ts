@@ -1,0 +1,68 @@
+import { fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { ApiError } from '../core/errors.ts';
+import { newRequestId } from '../core/ids.ts';
+import type { Logger } from '../core/log.ts';
+import type { SecretBox } from '../core/secret-box.ts';
+import { parseBoundedJson } from '../core/wire/json-limits.ts';
+import type { KeyStore } from '../store/keys.ts';
+import { registerAuthentication, type Access } from './plugins/authenticate.ts';
+import { registerErrorHandling } from './plugins/handle-errors.ts';
+
+/** Headers must be there soon after the connection is: slow ones are cut off. */
+const HEADERS_TIMEOUT_MS = 20_000;
+
+/** A body of 64 MiB over a slow line takes minutes; uploads have their own bounds. */
+const REQUEST_TIMEOUT_MS = 30 * 60_000;
+
+/** Routes that take more say so themselves. */
+const DEFAULT_BODY_LIMIT_BYTES = 1024 * 1024;
+
+interface CreateAppDeps {
+  readonly keys: KeyStore;
+  readonly secretBox: SecretBox;
+  readonly log: Logger;
+  readonly defaultAccess: Access;
+}
+
+/** A Fastify server with what all of ours share: ids, bounded JSON, authentication, errors in OpenAI's shape. It does not listen yet. */
+export function createApp({ keys, secretBox, log, defaultAccess }: CreateAppDeps): FastifyInstance {
+  const app: FastifyInstance = fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    genReqId: newRequestId,
+    bodyLimit: DEFAULT_BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    routerOptions: { maxParamLength: 500 },
+    forceCloseConnections: 'idle',
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('openai-processing-ms', String(Math.round(reply.elapsedTime)));
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: unknown, bytes: Buffer) =>
+    parseJson(bytes),
+  );
+  registerErrorHandling(app);
+  registerAuthentication(app, { keys, secretBox, defaultAccess });
+  return app;
+}
+
+function parseJson(bytes: Buffer): unknown {
+  if (bytes.length === 0) return undefined;
+  const parsed = parseBoundedJson(bytes);
+  if (parsed.ok) return parsed.value;
+  switch (parsed.reason) {
+    case 'not_json':
+      throw new ApiError('invalid_request', 'We could not parse the JSON body of your request.');
+    case 'not_utf8':
+      throw new ApiError('invalid_request', 'The body is not valid UTF-8.');
+    case 'too_deep':
+      throw new ApiError('invalid_request', 'The JSON body nests more than 64 levels deep.');
+    case 'forbidden_key':
+      throw new ApiError('invalid_request', `The JSON body has the key '${parsed.key}', which is not allowed.`);
+  }
+}

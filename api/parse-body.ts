@@ -1,0 +1,44 @@
+import type { z } from 'zod';
+import { ApiError } from '../core/errors.ts';
+
+/**
+ * Checks a body against its schema.
+ * @throws ApiError that names the parameter at fault as the caller wrote it
+ */
+export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  const issue = deepest(result.error.issues);
+  const param = pathOf(issue.path) || undefined;
+  if (param === undefined) throw new ApiError('invalid_request', 'The body must be a JSON object.');
+  if (issue.code === 'invalid_type' && valueAt(body, issue.path) === undefined) {
+    throw new ApiError('missing_required_parameter', `Missing required parameter: '${param}'.`, { param });
+  }
+  const name = issue.code === 'invalid_type' ? 'invalid_type' : 'invalid_value';
+  throw new ApiError(name, `Invalid '${param}': ${issue.message}.`, { param });
+}
+
+/** Of a union's problems, those of the branch that came furthest say most. */
+function deepest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue {
+  const [first] = issues;
+  if (first === undefined) throw new Error('a failed check has at least one issue');
+  if (first.code !== 'invalid_union' || first.errors.length === 0) return first;
+  const branches = first.errors.filter((branch) => branch.length > 0).map((branch) => deepest(branch));
+  const best = branches.sort((left, right) => right.path.length - left.path.length)[0];
+  return best === undefined || best.path.length === 0 ? first : { ...best, path: [...first.path, ...best.path] };
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, step) => (typeof step === 'number' ? `${text}[${step}]` : `${text}${text === '' ? '' : '.'}${String(step)}`),
+    '',
+  );
+}
+
+function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, step) =>
+      typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[step] : undefined,
+    body,
+  );
+}

@@ -1,0 +1,52 @@
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import { ApiError } from '../../core/errors.ts';
+
+/** Answers every error in OpenAI's shape; what is not ours is logged with its cause and told as a plain 500. */
+export function registerErrorHandling(app: FastifyInstance): void {
+  app.setNotFoundHandler((request, reply) => {
+    sendError(reply, new ApiError('not_found', `There is no ${request.method} ${request.url.split('?')[0]} here.`));
+  });
+  app.setErrorHandler((error: FastifyError | ApiError, request, reply) => {
+    const known = error instanceof ApiError ? error : fromFastify(error);
+    if (known.status >= 500) request.log.error({ err: error }, 'a request failed');
+    sendError(reply, known);
+  });
+}
+
+/** Sends an error with the headers by which the official clients decide whether to try again. */
+export function sendError(reply: FastifyReply, error: ApiError): void {
+  for (const [name, value] of Object.entries(retryHeaders(error))) reply.header(name, value);
+  void reply.code(error.status).type('application/json').send(JSON.stringify(error.body));
+}
+
+/** `retry-after`, `retry-after-ms` and `x-should-retry` where the error knows them. */
+export function retryHeaders(error: {
+  readonly retryAfterMs?: number | undefined;
+  readonly shouldRetry?: boolean | undefined;
+}): Record<string, string> {
+  const { retryAfterMs, shouldRetry } = error;
+  return {
+    ...(retryAfterMs === undefined
+      ? {}
+      : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)), 'retry-after-ms': String(Math.ceil(retryAfterMs)) }),
+    ...(shouldRetry === undefined ? {} : { 'x-should-retry': String(shouldRetry) }),
+  };
+}
+
+function fromFastify(error: FastifyError): ApiError {
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new ApiError('request_too_large', 'The request body is larger than this route takes.');
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new ApiError('unsupported_media_type', 'Send the body as `Content-Type: application/json`.');
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+      return new ApiError('invalid_request', 'We could not parse the JSON body of your request.');
+    default:
+      return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
+        ? new ApiError('invalid_request', 'The request is not well formed.', { cause: error })
+        : new ApiError('internal', 'The server had an error while processing your request. See its log.', {
+            cause: error,
+          });
+  }
+}

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+
+/** What the command line reads of the admin API's answers. Times are Unix milliseconds; fields that it does not know are let be. */
+
+const laneShape = z.looseObject({
+  id: z.string(),
+  alias: z.string(),
+  kind: z.enum(['plan', 'key']),
+  state: z.string(),
+  why: z.string().nullish(),
+  coolingUntil: z.number().nullish(),
+  concurrency: z.number(),
+  models: z.array(z.string()).default([]),
+  baseUrl: z.string().nullish(),
+});
+
+const accountShape = laneShape.extend({
+  email: z.string().nullish(),
+  planType: z.string().nullish(),
+  windows: z
+    .array(z.looseObject({ name: z.string(), usedPercent: z.number(), resetsAt: z.number().nullish() }))
+    .default([]),
+  login: z.looseObject({ verificationUrl: z.string(), userCode: z.string(), expiresAt: z.number() }).nullish(),
+});
+
+const routeShape = z.looseObject({
+  model: z.string(),
+  lanes: z.array(z.looseObject({ laneId: z.string(), model: z.string().nullish() })),
+});
+
+const keyShape = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  planLanes: z.boolean(),
+  admin: z.boolean().default(false),
+  createdAt: z.number(),
+  revokedAt: z.number().nullish(),
+});
+
+const logEntryShape = z.looseObject({
+  id: z.string(),
+  model: z.string(),
+  status: z.string(),
+  httpStatus: z.number().nullish(),
+  laneAlias: z.string().nullish(),
+  attempts: z.array(z.looseObject({ outcome: z.string() })).default([]),
+  usage: z.looseObject({ promptTokens: z.number(), completionTokens: z.number() }).nullish(),
+  costMicros: z.number().nullish(),
+  meterMicros: z.number().nullish(),
+  at: z.number(),
+});
+
+export const accountAnswer = z.looseObject({ account: accountShape });
+export const accountList = z.looseObject({ data: z.array(accountShape) });
+export const laneAnswer = z.looseObject({ lane: laneShape });
+export const laneList = z.looseObject({ data: z.array(laneShape) });
+export const routeList = z.looseObject({ data: z.array(routeShape) });
+export const keyAnswer = z.looseObject({ key: keyShape });
+export const newKeyAnswer = z.looseObject({ key: keyShape, secret: z.string() });
+export const keyList = z.looseObject({ data: z.array(keyShape) });
+export const logList = z.looseObject({ data: z.array(logEntryShape) });
+/** An answer of which only the success matters. */
+export const anyAnswer = z.unknown();
+
+export type Account = z.infer<typeof accountShape>;
+export type LaneView = z.infer<typeof laneShape>;

@@ -1,0 +1,69 @@
+import type { Command } from 'commander';
+import { keyAnswer, keyList, newKeyAnswer } from '../admin-shapes.ts';
+import type { CliContext } from '../cli-context.ts';
+import { CliError } from '../cli-error.ts';
+import type { CliIo } from '../cli-io.ts';
+import { formatTime } from '../format-values.ts';
+import { formatTable } from '../table.ts';
+
+/** What the product says of the plan lane's terms before a key may use it. */
+const PLAN_WARNING = [
+  'This key will use your ChatGPT plan. Your ChatGPT terms apply: use it for your own apps only, give it to nobody else,',
+  'do not resell. OpenAI may limit or suspend an account: keep a key lane for what is important.',
+];
+
+export function registerKeys(program: Command, context: CliContext): void {
+  const keys = program
+    .command('keys')
+    .description('list the keys of your apps')
+    .action(async (_options: unknown, command: Command) => {
+      const client = await context.connect(command);
+      const found = await client.request('GET', '/admin/keys', keyList);
+      context.show(command, found, () =>
+        formatTable(
+          ['id', 'name', 'lanes', 'created', 'revoked'],
+          found.data.map((key) => [
+            key.id,
+            key.name,
+            `${key.planLanes ? 'plan and keys' : 'keys only'}${key.admin ? ', admin' : ''}`,
+            formatTime(key.createdAt),
+            formatTime(key.revokedAt),
+          ]),
+          'No keys yet. Make one with: flatlane keys create --name <name>',
+        ),
+      );
+    });
+
+  keys
+    .command('create')
+    .description('make a key for an app; it is shown once')
+    .requiredOption('--name <name>', 'what the key is for')
+    .option('--plan', 'let the key use plan lanes: for your own apps only')
+    .option('--yes', 'confirm without being asked')
+    .action(async (options: { name: string; plan?: boolean; yes?: boolean }, command: Command) => {
+      const planLanes = options.plan === true;
+      if (planLanes) await confirmPlan(context.io, options.yes === true);
+      const client = await context.connect(command);
+      const made = await client.request('POST', '/admin/keys', newKeyAnswer, { name: options.name, planLanes });
+      if (!context.wantsJson(command)) context.io.err('The key is shown only now. Keep it in a safe place:');
+      context.show(command, made, () => made.secret);
+    });
+
+  keys
+    .command('revoke')
+    .description('end a key; calls with it are refused from then on')
+    .argument('<id>', 'as in `flatlane keys`')
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const client = await context.connect(command);
+      const revoked = await client.request('DELETE', `/admin/keys/${encodeURIComponent(id)}`, keyAnswer);
+      context.show(command, revoked, () => `Revoked key '${revoked.key.name}' (${id}).`);
+    });
+}
+
+async function confirmPlan(io: CliIo, yes: boolean): Promise<void> {
+  for (const line of PLAN_WARNING) io.err(line);
+  if (yes) return;
+  const answer = await io.confirm('Is this key for an app of your own?');
+  if (answer === null) throw new CliError('Nobody is there to confirm that. Confirm it with --yes.');
+  if (!answer) throw new CliError('No key was made. Without --plan a key uses key lanes only.');
+}

@@ -1,0 +1,67 @@
+import type { Command } from 'commander';
+import { anyAnswer, laneList, routeList } from '../admin-shapes.ts';
+import type { CliContext } from '../cli-context.ts';
+import { findLane } from '../find-lane.ts';
+import { formatTable } from '../table.ts';
+
+export function registerRoutes(program: Command, context: CliContext): void {
+  const routes = program
+    .command('routes')
+    .description('list which lanes serve which model, in order')
+    .action(async (_options: unknown, command: Command) => {
+      const client = await context.connect(command);
+      const found = await client.request('GET', '/admin/routes', routeList);
+      const { data: lanes } = await client.request('GET', '/admin/lanes', laneList);
+      const aliasOf = new Map(lanes.map(({ id, alias }) => [id, alias]));
+      context.show(command, found, () =>
+        formatTable(
+          ['model', 'lanes'],
+          found.data.map(({ model, lanes: rungs }) => [
+            model,
+            rungs
+              .map((rung) => {
+                const alias = aliasOf.get(rung.laneId) ?? `${rung.laneId} (removed)`;
+                return rung.model === model || !rung.model ? alias : `${alias}=${rung.model}`;
+              })
+              .join(' > '),
+          ]),
+          'No routes yet. Each model goes to the lanes that have it. Set an order with: flatlane routes set <model> <lane...>',
+        ),
+      );
+    });
+
+  routes
+    .command('set')
+    .description('serve a model by these lanes, in this order')
+    .argument('<model>', 'the name that callers use')
+    .argument(
+      '<lanes...>',
+      "alias or id of each lane; alias=name where the lane's provider has another name for the model",
+    )
+    .action(async (model: string, wanted: string[], _options: unknown, command: Command) => {
+      const client = await context.connect(command);
+      const lanes: { laneId: string; model?: string }[] = [];
+      for (const rung of wanted) {
+        const [aliasOrId = '', ...name] = rung.split('=');
+        const { id } = await findLane(client, aliasOrId);
+        lanes.push(name.length === 0 ? { laneId: id } : { laneId: id, model: name.join('=') });
+      }
+      const answer = await client.request('PUT', `/admin/routes/${pathOf(model)}`, anyAnswer, { lanes });
+      context.show(command, answer, () => `${model} is served by ${wanted.join(' > ')}.`);
+    });
+
+  routes
+    .command('remove')
+    .description('remove the route of a model')
+    .argument('<model>')
+    .action(async (model: string, _options: unknown, command: Command) => {
+      const client = await context.connect(command);
+      const answer = await client.request('DELETE', `/admin/routes/${pathOf(model)}`, anyAnswer);
+      context.show(command, answer, () => `Removed the route of ${model}.`);
+    });
+}
+
+/** Names of models have slashes at some providers; the admin API takes them as they are. */
+function pathOf(model: string): string {
+  return model.split('/').map(encodeURIComponent).join('/');
+}

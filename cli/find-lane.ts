@@ -1,0 +1,19 @@
+import type { AdminClient } from './admin-client.ts';
+import { laneList, type LaneView } from './admin-shapes.ts';
+import { CliError } from './cli-error.ts';
+
+/**
+ * Finds a lane by its alias or its id.
+ * @throws CliError that names the lanes there are.
+ */
+export async function findLane(client: AdminClient, aliasOrId: string): Promise<LaneView> {
+  const { data: lanes } = await client.request('GET', '/admin/lanes', laneList);
+  const found = lanes.find(({ alias }) => alias === aliasOrId) ?? lanes.find(({ id }) => id === aliasOrId);
+  if (found !== undefined) return found;
+  const known = lanes.map(({ alias }) => alias).join(', ');
+  throw new CliError(
+    known === ''
+      ? 'There are no lanes yet. Add one with `flatlane login` or `flatlane lanes add-key`.'
+      : `There is no lane '${aliasOrId}'. There are: ${known}.`,
+  );
+}

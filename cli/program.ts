@@ -1,0 +1,39 @@
+import { Command, Option } from 'commander';
+import { createCliContext } from './cli-context.ts';
+import type { CliIo } from './cli-io.ts';
+import { registerAccounts } from './commands/accounts.ts';
+import { registerKeys } from './commands/keys.ts';
+import { registerLanes } from './commands/lanes.ts';
+import { registerLogin } from './commands/login.ts';
+import { registerLogs } from './commands/logs.ts';
+import { registerRoutes } from './commands/routes.ts';
+
+/** `flatlane …`: all commands. They speak to the admin API over HTTP and to nothing else. */
+export function createProgram(io: CliIo): Command {
+  const program = new Command('flatlane')
+    .description('Looks after a running flatlane: accounts, lanes, routes, keys and the log of what was served.')
+    .addOption(
+      new Option('--admin-url <url>', 'address of the admin API')
+        .env('FLATLANE_ADMIN_URL')
+        .default('http://127.0.0.1:8485'),
+    )
+    .addOption(
+      new Option('--admin-key <key>', 'admin key; by default that of the data folder').env('FLATLANE_ADMIN_KEY'),
+    )
+    .addOption(
+      new Option('--data <folder>', 'data folder of flatlane, for its admin key')
+        .env('FLATLANE_DATA')
+        .default('.flatlane'),
+    )
+    .option('--json', 'show results as JSON')
+    .configureOutput({
+      writeOut: (text) => io.out(text.trimEnd()),
+      writeErr: (text) => io.err(text.trimEnd()),
+    })
+    .showHelpAfterError('(see --help)');
+  const context = createCliContext(io);
+  for (const register of [registerLogin, registerAccounts, registerLanes, registerRoutes, registerKeys, registerLogs]) {
+    register(program, context);
+  }
+  return program;
+}

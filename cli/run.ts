@@ -1,0 +1,30 @@
+import { CommanderError, type Command } from 'commander';
+import { CliError } from './cli-error.ts';
+import type { CliIo } from './cli-io.ts';
+import { createProgram } from './program.ts';
+
+/**
+ * Runs one command.
+ * @param args as after the program's name.
+ * @returns the exit code; every failure has been told in one line on standard error.
+ */
+export async function run(args: readonly string[], io: CliIo): Promise<number> {
+  try {
+    const program = createProgram(io);
+    throwInsteadOfExit(program);
+    await program.parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    // commander has told its own errors, and help is none.
+    if (error instanceof CommanderError) return error.exitCode;
+    if (io.interrupted.aborted && !(error instanceof CliError)) return 130;
+    io.err(error instanceof Error ? error.message : 'The command failed.');
+    return error instanceof CliError ? error.exitCode : 1;
+  }
+}
+
+/** commander would end the process in the middle of a command. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride();
+  for (const sub of command.commands) throwInsteadOfExit(sub);
+}

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+
+/**
+ * Configuration: one schema, read once at the entry point, passed on frozen. Every name is an environment variable of the
+ * same name with the prefix FLATLANE_, but for Temporal's and MongoDB's own.
+ */
+
+const port = z.coerce.number().int().min(0).max(65_535);
+
+const configSchema = z.object({
+  FLATLANE_DATA: z
+    .string()
+    .default('.flatlane')
+    .describe('Folder for everything that must survive: accounts, master key, embedded databases.'),
+  FLATLANE_HOST: z.string().default('127.0.0.1').describe('Address on which the API listens.'),
+  FLATLANE_PORT: port.default(8484).describe('Port of the API.'),
+  FLATLANE_ADMIN_HOST: z.string().default('127.0.0.1').describe('Address on which the admin routes listen.'),
+  FLATLANE_ADMIN_PORT: port.default(8485).describe('Port of the admin routes.'),
+  FLATLANE_INTERNAL_HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('Address on which workers in other processes deliver answers.'),
+  FLATLANE_INTERNAL_PORT: port.default(0).describe('Port for them; 0 takes a free one.'),
+  FLATLANE_INTERNAL_URL: z
+    .url()
+    .optional()
+    .describe('The address of the internal port as other machines see it; by default made of host and port.'),
+  FLATLANE_MASTER_KEY: z
+    .string()
+    .optional()
+    .describe(
+      '32 random bytes in base64, from which all secrets at rest are sealed; by default a file in the data folder.',
+    ),
+  FLATLANE_LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .describe('Level of the log on standard error.'),
+  FLATLANE_CODEX_ENV: z
+    .string()
+    .default('{}')
+    .transform((text, context): Record<string, string> => {
+      try {
+        return z.record(z.string(), z.string()).parse(JSON.parse(text));
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be a JSON object of strings' });
+        return z.NEVER;
+      }
+    })
+    .describe('Extra environment variables of the Codex processes, as JSON. For tests, and for proxies.'),
+  FLATLANE_CODEX_CONFIG: z
+    .string()
+    .default('[]')
+    .transform((text, context): string[] => {
+      try {
+        return z.array(z.string()).parse(JSON.parse(text));
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be a JSON array of strings' });
+        return z.NEVER;
+      }
+    })
+    .describe('Extra `-c key=value` settings of the Codex processes, as JSON. For tests, and for proxies.'),
+  MONGODB_URI: z.string().optional().describe('Your MongoDB; without it `npm start` runs one.'),
+  MONGODB_DATABASE: z.string().default('flatlane').describe('Name of the database.'),
+  TEMPORAL_ADDRESS: z
+    .string()
+    .optional()
+    .describe('Your Temporal server as host:port; without it `npm start` runs one.'),
+  TEMPORAL_NAMESPACE: z.string().default('default').describe('Temporal namespace.'),
+  TEMPORAL_API_KEY: z.string().optional().describe('API key for Temporal Cloud.'),
+  TEMPORAL_TLS: z
+    .stringbool()
+    .optional()
+    .describe('TLS to the Temporal server; on by default when an API key is given.'),
+});
+
+export type Config = Readonly<z.infer<typeof configSchema>>;
+
+/** All settings with their descriptions, for the documentation. */
+export const configShape = configSchema.shape;
+
+/**
+ * Reads the configuration from the environment.
+ * @throws Error that lists every problem at once.
+ */
+export function readConfig(overrides: Readonly<Record<string, string | undefined>> = {}): Config {
+  // An empty variable is one that is not set: `FLATLANE_PORT=` in a compose file must not mean port 0.
+  const given = Object.entries({ ...process.env, ...overrides }).filter(
+    ([, value]) => value !== undefined && value !== '',
+  );
+  const result = configSchema.safeParse(Object.fromEntries(given));
+  if (result.success) return Object.freeze(result.data);
+  const problems = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  throw new Error(`The configuration has ${problems.length} problem(s):\n${problems.join('\n')}`);
+}
+
+/** The environment that a child process of ours may inherit: what a program needs to run, and no secret. */
+export function baseChildEnvironment(): Record<string, string> {
+  const kept = [
+    'PATH',
+    'HOME',
+    'LANG',
+    'LC_ALL',
+    'TZ',
+    'TMPDIR',
+    'USER',
+    'XDG_CACHE_HOME',
+    'SSL_CERT_FILE',
+    'SSL_CERT_DIR',
+    'SystemRoot',
+  ];
+  return Object.fromEntries(
+    kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
+}

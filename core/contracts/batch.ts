@@ -1,0 +1,119 @@
+import type { AttemptFailure, AttemptRecord } from './failure.ts';
+import type { LaneRef, PlannedLane } from './lane.ts';
+
+/** OpenAI's states of a batch. */
+export type BatchStatus =
+  | 'validating'
+  | 'failed'
+  | 'in_progress'
+  | 'finalizing'
+  | 'completed'
+  | 'expired'
+  | 'cancelling'
+  | 'cancelled';
+
+const ALLOWED_FROM: Record<BatchStatus, readonly BatchStatus[]> = {
+  validating: [],
+  failed: ['validating'],
+  in_progress: ['validating'],
+  finalizing: ['in_progress'],
+  completed: ['finalizing'],
+  expired: ['in_progress', 'validating'],
+  cancelling: ['validating', 'in_progress'],
+  cancelled: ['cancelling'],
+};
+
+/** The states from which a batch may come into `to`. The store uses it as the condition of its update. */
+export function batchStatesBefore(to: BatchStatus): readonly BatchStatus[] {
+  return ALLOWED_FROM[to];
+}
+
+/** States in which nothing more happens to a batch. */
+export const TERMINAL_BATCH_STATES: readonly BatchStatus[] = ['failed', 'completed', 'expired', 'cancelled'];
+
+/** Lines in one chunk: a chunk's history stays below Temporal's 4,096 events at 5 to 8 events a line. */
+export const LINES_IN_A_CHUNK = 250;
+
+/** Chunks of one batch that run at a time: enough to fill every lane, few enough to keep a cancel quick. */
+export const CHUNKS_AT_A_TIME = 3;
+
+/** Lines of one chunk that wait for plan lanes at a time (each an activity of its own). */
+export const PLAN_LINES_IN_FLIGHT = 6;
+
+/** Lines that a key lane takes in one activity: 20 lines an activity were measured at 1,600 rows/s and more. */
+export const KEY_GROUP_LINES = 25;
+
+/** Groups of one chunk at key lanes at a time. */
+export const KEY_GROUPS_IN_FLIGHT = 2;
+
+export interface BatchInput {
+  readonly batchId: string;
+  /** The key that asked, by its public id: the fairness key among batches. */
+  readonly keyId: string;
+  /** Unix milliseconds. */
+  readonly expiresAt: number;
+}
+
+/** What validation found: the number of chunks to run, or that the batch has failed. */
+export type ValidationOutcome = { readonly valid: true; readonly chunks: number } | { readonly valid: false };
+
+export interface ChunkInput {
+  readonly batchId: string;
+  readonly keyId: string;
+  readonly chunkIndex: number;
+  readonly expiresAt: number;
+  /** Lines that still have no outcome, after a continue-as-new; all lines of the chunk when absent. */
+  readonly carried?: readonly CarriedLine[];
+}
+
+/** A line with what has been tried for it. */
+export interface CarriedLine {
+  readonly line: number;
+  readonly model: string;
+  readonly attempts: readonly AttemptRecord[];
+}
+
+/** The lines of a chunk that have no outcome yet, grouped by the model that they name. */
+export interface ChunkLines {
+  readonly models: readonly { readonly model: string; readonly lines: readonly number[] }[];
+}
+
+/** One line in the input of the activity that serves lines on a lane. */
+export interface LineTask {
+  readonly line: number;
+  /** Counts from 1 over all lanes. */
+  readonly attempt: number;
+  readonly previous: readonly AttemptRecord[];
+}
+
+export interface ServeLinesInput {
+  readonly batchId: string;
+  readonly keyId: string;
+  readonly chunkIndex: number;
+  readonly lane: LaneRef;
+  readonly lines: readonly LineTask[];
+  /** Unix milliseconds of the end of the batch. */
+  readonly expiresAt: number;
+}
+
+/** The outcome of each line of a ServeLinesInput; a line that is done has its result stored. */
+export interface LineResult {
+  readonly line: number;
+  readonly record: AttemptRecord;
+  /** Absent when the line has its answer (or had it already). */
+  readonly failure?: AttemptFailure;
+}
+
+/** Input of the activity that gives lines that no lane could answer their outcome in the error file. */
+export interface SettleLinesInput {
+  readonly batchId: string;
+  readonly keyId: string;
+  readonly chunkIndex: number;
+  readonly lines: readonly CarriedLine[];
+}
+
+/** A model's lanes in order, as the planning activity resolved them for the batch's key. */
+export interface LanePlan {
+  readonly model: string;
+  readonly lanes: readonly PlannedLane[];
+}

@@ -1,0 +1,34 @@
+import type { Logger } from './log.ts';
+
+/** Stops a process in named phases, each with a time limit, so that one that hangs does not hold up the rest. */
+export interface Shutdown {
+  /** Phases run in the reverse order in which they were added: what was started last is stopped first. */
+  add(phase: string, limitMs: number, stop: () => Promise<unknown>): void;
+  /** Runs all phases once; a second call waits for the first. Never throws: what fails is logged. */
+  run(): Promise<void>;
+}
+
+export function createShutdown(log: Logger): Shutdown {
+  const phases: { phase: string; limitMs: number; stop: () => Promise<unknown> }[] = [];
+  let running: Promise<void> | undefined;
+  const runPhases = async (): Promise<void> => {
+    for (const { phase, limitMs, stop } of phases.toReversed()) {
+      let timer: NodeJS.Timeout | undefined;
+      const limit = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`not over after ${limitMs} ms`)), limitMs);
+      });
+      try {
+        await Promise.race([stop(), limit]);
+        log.debug({ phase }, 'stopped');
+      } catch (cause) {
+        log.warn({ phase, err: cause }, 'a phase of the shutdown failed; going on');
+      } finally {
+        clearTimeout(timer);
+      }
+    }
+  };
+  return {
+    add: (phase, limitMs, stop) => void phases.push({ phase, limitMs, stop }),
+    run: () => (running ??= runPhases()),
+  };
+}

@@ -1,0 +1,130 @@
+import { MAX_JSON_DEPTH, parseBoundedJson, type BoundedJson } from './json-limits.ts';
+
+/** One row of a batch's input, checked. */
+export interface BatchLine {
+  readonly customId: string;
+  readonly model: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** Why a line is refused, in the words of OpenAI's validation. */
+export interface LineProblem {
+  readonly code: string;
+  readonly message: string;
+  readonly param: string | null;
+}
+
+export type CheckedLine =
+  | { readonly ok: true; readonly line: BatchLine }
+  | { readonly ok: false; readonly problem: LineProblem };
+
+/** A `custom_id` stands in every result and in memory while a file is validated; longer ones are taken for a mistake. */
+const MAX_CUSTOM_ID_BYTES = 4096;
+
+/** Characters of a caller's value that are repeated to them in an error. */
+const QUOTED_CHARACTERS = 200;
+
+const REQUIRED_FIELDS = ['custom_id', 'method', 'url', 'body'] as const;
+
+/**
+ * Checks one line for itself; what needs the rest of the file (duplicates) or the routes (models) is the validation's.
+ * The first problem in this order counts: JSON, the four fields, method, url, body.
+ */
+export function checkBatchLine(bytes: Uint8Array, endpoint: string): CheckedLine {
+  const parsed = parseBoundedJson(bytes);
+  if (!parsed.ok) return refused(jsonProblem(parsed));
+  const { value } = parsed;
+  if (!isObject(value)) return refused(jsonProblem({ ok: false, reason: 'not_json' }));
+  for (const field of REQUIRED_FIELDS) {
+    if (value[field] === undefined || value[field] === null || value[field] === '') return refused(missing(field));
+  }
+  const { custom_id: customId, method, url, body } = value as Record<(typeof REQUIRED_FIELDS)[number], unknown>;
+  if (typeof customId !== 'string') return refused(wrongType('custom_id', 'a string'));
+  const customIdProblem = checkCustomId(customId);
+  if (customIdProblem !== null) return refused(customIdProblem);
+  if (method !== 'POST') {
+    return refused({ code: 'invalid_method', message: 'Only POST is supported.', param: 'method' });
+  }
+  if (url !== endpoint) {
+    const message = 'The URL provided for this request does not match the batch endpoint.';
+    return refused({ code: 'invalid_url', message, param: 'url' });
+  }
+  if (!isObject(body)) return refused(wrongType('body', 'an object'));
+  const { model, messages, stream } = body as { model?: unknown; messages?: unknown; stream?: unknown };
+  if (typeof model !== 'string' || model === '') {
+    return refused({ code: 'invalid_request', message: 'Model parameter is required.', param: 'body.model' });
+  }
+  if (messages === undefined || messages === null) {
+    return refused({ code: 'invalid_request', message: 'Messages parameter is required.', param: 'body.messages' });
+  }
+  if (stream !== undefined && stream !== null && stream !== false) {
+    const message = 'Chat Completions: Streaming is not supported in the Batch API.';
+    return refused({ code: 'streaming_unsupported', message, param: 'body.stream' });
+  }
+  return { ok: true, line: { customId, model, body } };
+}
+
+/** A line that names a model that no lane of the key serves. */
+export function modelNotFound(model: string): LineProblem {
+  const message = `The provided model '${model.slice(0, QUOTED_CHARACTERS)}' is not supported by the Batch API.`;
+  return { code: 'model_not_found', message, param: 'body.model' };
+}
+
+/** A line whose `custom_id` an earlier line has. */
+export function duplicateCustomId(customId: string, firstLine: number): LineProblem {
+  const message = `The custom_id '${customId.slice(0, QUOTED_CHARACTERS)}' is used by line ${firstLine} already; it must be unique in the file.`;
+  return { code: 'duplicate_custom_id', message, param: 'custom_id' };
+}
+
+/** A line that is longer than may be held. */
+export function lineTooLong(maxBytes: number): LineProblem {
+  return { code: 'invalid_request', message: `This line is longer than ${maxBytes} bytes.`, param: null };
+}
+
+function refused(problem: LineProblem): CheckedLine {
+  return { ok: false, problem };
+}
+
+function missing(field: string): LineProblem {
+  return { code: 'missing_required_parameter', message: `Missing required parameter: '${field}'.`, param: field };
+}
+
+function wrongType(param: string, expected: string): LineProblem {
+  return { code: 'invalid_type', message: `Invalid type for '${param}': expected ${expected}.`, param };
+}
+
+function checkCustomId(customId: string): LineProblem | null {
+  const bytes = Buffer.from(customId, 'utf8');
+  if (bytes.length > MAX_CUSTOM_ID_BYTES) {
+    return {
+      code: 'invalid_request',
+      message: `The custom_id is longer than ${MAX_CUSTOM_ID_BYTES} bytes.`,
+      param: 'custom_id',
+    };
+  }
+  // Half a surrogate pair has no UTF-8: it would come back from the database as another text.
+  if (bytes.toString('utf8') !== customId) {
+    return { code: 'invalid_request', message: 'The custom_id is not valid Unicode text.', param: 'custom_id' };
+  }
+  return null;
+}
+
+function jsonProblem(parsed: Exclude<BoundedJson, { ok: true }>): LineProblem {
+  switch (parsed.reason) {
+    case 'not_json':
+    case 'not_utf8':
+      return { code: 'invalid_json_line', message: 'This line is not parseable as valid JSON.', param: null };
+    case 'too_deep':
+      return {
+        code: 'invalid_json_line',
+        message: `This line is not parseable: it nests deeper than ${MAX_JSON_DEPTH} levels.`,
+        param: null,
+      };
+    case 'forbidden_key':
+      return { code: 'invalid_request', message: `The key '${parsed.key}' is not allowed.`, param: null };
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,79 @@
+/** Bounds on JSON from callers, checked before and after parsing, so that no input costs more than its bytes. */
+
+/** Deeper nesting has no use in a request, and parsers and walkers recurse. */
+export const MAX_JSON_DEPTH = 64;
+
+/** Keys that change an object's prototype when it is copied carelessly anywhere below. */
+const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** Cheap test for the texts that can hold a forbidden key at all; `\u` because a key may be written in escapes. */
+const MAY_HOLD_FORBIDDEN_KEY = /__proto__|constructor|prototype|\\u/;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+
+/** A fatal decoder: a byte sequence that is not UTF-8 is refused, never replaced. A BOM stays, and then JSON refuses it. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+export type BoundedJson =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly reason: 'not_utf8' | 'not_json' | 'too_deep' }
+  | { readonly ok: false; readonly reason: 'forbidden_key'; readonly key: string };
+
+/** True if the JSON text nests deeper than `maxDepth`. Looks at brackets outside strings only; one pass, no recursion. */
+export function isDeeperThan(bytes: Uint8Array, maxDepth: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index];
+    if (inString) {
+      if (byte === BACKSLASH) index++;
+      else if (byte === QUOTE) inString = false;
+    } else if (byte === QUOTE) inString = true;
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (++depth > maxDepth) return true;
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--;
+  }
+  return false;
+}
+
+/** The first key of a parsed value that is refused, or undefined. The depth is bounded already, so it may recurse. */
+export function findForbiddenKey(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (Array.isArray(value)) {
+    for (const item of value) {
+      const found = findForbiddenKey(item);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+  for (const [key, item] of Object.entries(value)) {
+    if (FORBIDDEN_KEYS.has(key)) return key;
+    const found = findForbiddenKey(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Parses bytes as JSON within the bounds: UTF-8, depth, keys. Never throws. */
+export function parseBoundedJson(bytes: Uint8Array): BoundedJson {
+  if (isDeeperThan(bytes, MAX_JSON_DEPTH)) return { ok: false, reason: 'too_deep' };
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    return { ok: false, reason: 'not_utf8' };
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { ok: false, reason: 'not_json' };
+  }
+  const key = MAY_HOLD_FORBIDDEN_KEY.test(text) ? findForbiddenKey(value) : undefined;
+  return key === undefined ? { ok: true, value } : { ok: false, reason: 'forbidden_key', key };
+}

@@ -1,0 +1,233 @@
+import { join } from 'node:path';
+import type { Clock } from '../../core/clock.ts';
+import { baseChildEnvironment } from '../../core/config.ts';
+import type { Lane } from '../../core/lane-port.ts';
+import type { Logger } from '../../core/log.ts';
+import { readAccount, readModels, readWindows, type PlanModel, type SignedInAccount } from './account-reads.ts';
+import { BARE_MODEL_SETTINGS, catalogueSetting, writeBareCatalogue } from './bare-model.ts';
+import { findCodexBinary } from './codex-binary.ts';
+import { createCodexLane } from './codex-lane.ts';
+import { startCodexProcess, type CodexProcess } from './codex-process.ts';
+import { createDeviceLogin, type LoginOffer } from './device-login.ts';
+import { createKeptProcess } from './keep-alive.ts';
+import { mergePlanWindows, UNKNOWN_WINDOWS, type PlanWindows } from './plan-windows.ts';
+import type { RpcClient, RpcNotification } from './rpc-client.ts';
+
+/** Above this the CLI begins to refuse calls; lanes.md has the figure. */
+const MOST_IN_FLIGHT = 16;
+
+export interface AccountStatus {
+  readonly state: 'ready' | 'needs_login' | 'closed';
+  readonly email?: string;
+  readonly planType?: string;
+  /** Names of the models that the account offers. */
+  readonly models: readonly string[];
+  readonly windows: PlanWindows;
+  readonly configWarnings: readonly string[];
+  readonly closedBecause?: string;
+}
+
+export interface CodexAccountOptions {
+  readonly accountId: string;
+  readonly alias: string;
+  /** CODEX_HOME of this account alone: 0700, with the sign-in in it. */
+  readonly homeDir: string;
+  /** Folder for what may be lost: the empty working folder and the model catalogue. */
+  readonly workDir: string;
+  /** Extra environment variables of the process, and extra `-c` settings: for proxies and tests. */
+  readonly codexEnvironment: Readonly<Record<string, string>>;
+  readonly codexConfig: readonly string[];
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Turns at a time, at most 16. */
+  readonly maxInFlight: number;
+  /** Called when the plan's windows have changed. */
+  readonly onWindows: (windows: PlanWindows) => void;
+  /** Called when the account comes in or out of its sign-in. */
+  readonly onAuth: (state: 'ready' | 'needs_login') => void;
+}
+
+export interface CodexAccount {
+  readonly lane: Lane;
+  /** Starts the process and looks at the sign-in. @throws Error if the CLI is missing, not the pinned one, or does not start. */
+  start(): Promise<AccountStatus>;
+  stop(): Promise<void>;
+  status(): AccountStatus;
+  readonly login: { start(): Promise<LoginOffer>; cancel(): Promise<void> };
+  /** Calls the listener after each login that has ended, with the status it led to. Returns the function that ends it. */
+  onLoginCompleted(listener: (result: { success: boolean; status: AccountStatus }) => void): () => void;
+  /** Reads the sign-in anew. @throws RpcError */
+  readAccount(): Promise<SignedInAccount | null>;
+  /** Reads the windows anew. @throws RpcError */
+  readWindows(): Promise<PlanWindows>;
+  listModels(): readonly PlanModel[];
+  /** The process id of the running CLI; undefined while none is running. */
+  pid(): number | undefined;
+}
+
+/** One ChatGPT account: its process, its sign-in, its windows and its lane. */
+export function createCodexAccount(options: CodexAccountOptions): CodexAccount {
+  const { homeDir, clock } = options;
+  const log = options.log.child({ account: options.accountId, alias: options.alias });
+  const emptyDir = join(options.workDir, 'empty');
+  const environment = { ...baseChildEnvironment(), ...options.codexEnvironment };
+  const loginListeners = new Set<(result: { success: boolean; status: AccountStatus }) => void>();
+  let signedIn: SignedInAccount | null = null;
+  let windows = UNKNOWN_WINDOWS;
+  let models: readonly PlanModel[] = [];
+  let settings: readonly string[] = [];
+  let stopped = true;
+  /** Since the last answer: a second refusal after a refresh of the tokens means that the sign-in is over. */
+  let refreshedInVain = false;
+  let refreshing: Promise<void> | undefined;
+  let lastAuth: 'ready' | 'needs_login' | undefined;
+
+  const launch = async (): Promise<CodexProcess> => {
+    const binary = await findCodexBinary();
+    const catalogue = await writeBareCatalogue({ binary, homeDir, folder: options.workDir, environment });
+    settings = [...BARE_MODEL_SETTINGS, catalogueSetting(catalogue.file), ...options.codexConfig];
+    return startCodexProcess({ binary, homeDir, workDir: emptyDir, settings, environment, log, onNotification });
+  };
+
+  const setSignedIn = (account: SignedInAccount | null): void => {
+    signedIn = account;
+    const auth = account === null ? 'needs_login' : 'ready';
+    if (auth === lastAuth) return;
+    lastAuth = auth;
+    options.onAuth(auth);
+  };
+
+  const setWindows = (next: PlanWindows): void => {
+    if (JSON.stringify(next) === JSON.stringify(windows)) return;
+    windows = next;
+    options.onWindows(next);
+  };
+
+  const onUp = async ({ rpc }: CodexProcess): Promise<void> => {
+    models = await readModels(rpc);
+    await lookAtSignIn(rpc);
+  };
+
+  const lookAtSignIn = async (rpc: RpcClient): Promise<void> => {
+    const account = await readAccount(rpc);
+    setSignedIn(account);
+    if (account === null) return;
+    // The lane serves without them: they come with each answer as well.
+    await readWindows(rpc).then(setWindows, (cause: unknown) => log.warn({ err: cause }, 'windows could not be read'));
+  };
+
+  const kept = createKeptProcess({ startProcess: launch, onUp, log });
+
+  const running = (): RpcClient => {
+    const process = kept.current();
+    if (process === undefined) throw new Error('The Codex process of this account is not running.');
+    return process.rpc;
+  };
+
+  const login = createDeviceLogin({ rpc: running, clock });
+
+  const onNotification = (notification: RpcNotification): void => {
+    if (notification.method === 'account/rateLimits/updated') {
+      setWindows(mergePlanWindows(windows, notification.params));
+      return;
+    }
+    const completed = login.read(notification);
+    if (completed !== undefined) void afterLogin(completed.success);
+  };
+
+  const afterLogin = async (success: boolean): Promise<void> => {
+    try {
+      refreshedInVain = false;
+      if (success) await lookAtSignIn(running());
+    } catch (cause) {
+      log.warn({ err: cause }, 'the account could not be read after its login');
+    }
+    for (const listener of loginListeners) listener({ success, status: status() });
+  };
+
+  /** One refresh for all turns that were refused at the same time, and none in a row. */
+  const onUnauthorized = (): Promise<void> => {
+    refreshing ??= refreshSignIn().finally(() => {
+      refreshing = undefined;
+    });
+    return refreshing;
+  };
+
+  const refreshSignIn = async (): Promise<void> => {
+    if (refreshedInVain) return setSignedIn(null);
+    refreshedInVain = true;
+    try {
+      setSignedIn(await readAccount(running(), true));
+    } catch (cause) {
+      log.warn({ err: cause }, 'the sign-in could not be refreshed');
+      setSignedIn(null);
+    }
+  };
+
+  const configWarnings = (): readonly string[] => kept.current()?.configWarnings() ?? [];
+
+  const closedBecause = (): string | undefined => {
+    if (stopped) return 'the account is not started';
+    if (configWarnings().length > 0) return 'the Codex CLI warns about its configuration';
+    return signedIn === null ? 'the account is not signed in' : undefined;
+  };
+
+  const status = (): AccountStatus => {
+    const warnings = configWarnings();
+    const closed = stopped || warnings.length > 0;
+    const reason = closedBecause();
+    return {
+      state: closed ? 'closed' : signedIn === null ? 'needs_login' : 'ready',
+      ...(signedIn === null ? {} : { planType: signedIn.planType }),
+      ...(signedIn === null || signedIn.email === null ? {} : { email: signedIn.email }),
+      models: models.filter((model) => !model.hidden).map((model) => model.slug),
+      windows,
+      configWarnings: warnings,
+      ...(closed && reason !== undefined ? { closedBecause: reason } : {}),
+    };
+  };
+
+  const lane = createCodexLane({
+    maxInFlight: Math.min(options.maxInFlight, MOST_IN_FLIGHT),
+    workDir: emptyDir,
+    clock,
+    closedBecause,
+    process: (waitMs) => kept.get(waitMs),
+    models: () => models,
+    windows: () => windows,
+    onAnswered: () => {
+      refreshedInVain = false;
+    },
+    onUnauthorized,
+  });
+
+  return {
+    lane,
+    async start() {
+      await kept.start();
+      stopped = false;
+      return status();
+    },
+    async stop() {
+      stopped = true;
+      await kept.stop();
+    },
+    status,
+    login: { start: () => login.start(), cancel: () => login.cancel() },
+    onLoginCompleted(listener) {
+      loginListeners.add(listener);
+      return () => void loginListeners.delete(listener);
+    },
+    async readAccount() {
+      const account = await readAccount(running());
+      setSignedIn(account);
+      return account;
+    },
+    async readWindows() {
+      setWindows(await readWindows(running()));
+      return windows;
+    },
+    listModels: () => models,
+    pid: () => kept.current()?.pid,
+  };
+}

@@ -1,0 +1,190 @@
+import { z } from 'zod';
+import type { TokenUsage } from '../../core/lane-port.ts';
+import { ApiError } from '../../core/errors.ts';
+import { classifyTurnError, type TurnFailure } from './classify-failure.ts';
+import type { CodexProcess } from './codex-process.ts';
+import { createEventQueue, type EventQueue } from './event-queue.ts';
+import { RpcError, type RpcNotification } from './rpc-client.ts';
+import { threadStartParams } from './thread-start.ts';
+import type { Answer, TurnEnd } from './translate-answer.ts';
+import type { TurnRequest } from './translate-request.ts';
+import { readTurnEvent } from './turn-events.ts';
+import { createTurnStop, TurnStopped, type TurnStop } from './turn-stop.ts';
+
+export interface TurnCall {
+  readonly model: string;
+  readonly request: TurnRequest;
+  readonly answer: Answer;
+  /** The empty folder that the thread is told to be in. */
+  readonly workDir: string;
+  readonly remainingMs: number;
+  readonly signal: AbortSignal;
+  /** Gets each chunk in order; undefined where the caller wants the whole answer only. */
+  readonly onChunk: ((chunkJson: string) => Promise<void>) | undefined;
+}
+
+export type TurnResult =
+  | { readonly ok: true; readonly body: string; readonly usage: TokenUsage | null }
+  | {
+      readonly ok: false;
+      readonly failure: TurnFailure;
+      /** True once a chunk was handed to the caller. */
+      readonly answerStarted: boolean;
+      /** True once the CLI was told to ask the model. */
+      readonly reachedUpstream: boolean;
+    };
+
+/** Ending a turn takes 2 ms, and 100 ms where the CLI sits in a pause between its own retries. */
+const CLEANUP_TIMEOUT_MS = 3_000;
+
+/** The CLI's own sign that it has too much to do. */
+const RPC_OVERLOADED = -32_001;
+
+const threadStarted = z.object({ thread: z.object({ id: z.string() }) });
+const turnStarted = z.object({ turn: z.object({ id: z.string() }) });
+
+/** What a turn has come to, for its end and its clean-up. */
+interface Progress {
+  threadId?: string;
+  turnId?: string;
+  turnIsOver: boolean;
+  answerStarted: boolean;
+  reachedUpstream: boolean;
+  /** Takes the listener of the thread away. */
+  unlisten?: () => void;
+}
+
+/**
+ * Runs one completion as one turn of a thread of its own: thread/start, inject, turn/start, events, and away with the thread.
+ * Never throws. When it resolves nothing of the turn goes on: it is interrupted where it is not over by itself.
+ */
+export async function runTurn(process: CodexProcess, call: TurnCall): Promise<TurnResult> {
+  const stop = createTurnStop({
+    signal: call.signal,
+    remainingMs: call.remainingMs,
+    onProcessExit: (listener) => process.onExit(listener),
+  });
+  const progress: Progress = { turnIsOver: false, answerStarted: false, reachedUpstream: false };
+  try {
+    const queue = await startTurn(process, call, stop, progress);
+    const end = await follow(call, stop, queue, progress);
+    if (end.type !== 'answered') return failed(progress, failureOfEnd(end));
+    return { ok: true, body: JSON.stringify(call.answer.completion(end.finishReason)), usage: call.answer.usage() };
+  } catch (cause) {
+    return failed(progress, await failureOfThrown(cause, process, progress));
+  } finally {
+    stop.release();
+    await cleanUp(process, progress);
+  }
+}
+
+/** These three calls are answered by the process itself within milliseconds; they are not raced, so that no thread is lost. */
+async function startTurn(
+  process: CodexProcess,
+  { model, request, workDir }: TurnCall,
+  stop: TurnStop,
+  progress: Progress,
+): Promise<EventQueue<RpcNotification>> {
+  const { rpc } = process;
+  stop.check();
+  const started = await rpc.call(
+    'thread/start',
+    threadStartParams({ model, workDir, dynamicTools: request.dynamicTools, verbosity: request.verbosity }),
+  );
+  const threadId = threadStarted.parse(started).thread.id;
+  progress.threadId = threadId;
+  const queue = createEventQueue<RpcNotification>();
+  progress.unlisten = rpc.listen(threadId, (notification) => queue.push(notification));
+  await rpc.call('thread/inject_items', { threadId, items: request.items });
+  stop.check();
+  progress.reachedUpstream = true;
+  const turn = await rpc.call('turn/start', {
+    threadId,
+    // The whole history is injected: text in here is parsed for mentions and capped at 1,048,576 characters.
+    input: [],
+    ...(request.effort === undefined ? {} : { effort: request.effort }),
+    ...(request.outputSchema === undefined ? {} : { outputSchema: request.outputSchema }),
+  });
+  progress.turnId = turnStarted.parse(turn).turn.id;
+  return queue;
+}
+
+async function follow(
+  { answer, onChunk }: TurnCall,
+  stop: TurnStop,
+  queue: EventQueue<RpcNotification>,
+  progress: Progress,
+): Promise<TurnEnd> {
+  const turnId = progress.turnId ?? '';
+  for (;;) {
+    const event = readTurnEvent(await stop.during(queue.next()), turnId);
+    if (event === undefined) continue;
+    if (event.type === 'turn_done') progress.turnIsOver = true;
+    const step = answer.take(event);
+    for (const chunk of onChunk === undefined ? [] : step.chunks) {
+      progress.answerStarted = true;
+      await stop.during(onChunk === undefined ? Promise.resolve() : onChunk(chunk));
+    }
+    if (step.end !== undefined) return step.end;
+  }
+}
+
+function failed(progress: Progress, failure: TurnFailure): TurnResult {
+  return { ok: false, failure, answerStarted: progress.answerStarted, reachedUpstream: progress.reachedUpstream };
+}
+
+function failureOfEnd(end: Exclude<TurnEnd, { type: 'answered' }>): TurnFailure {
+  return end.type === 'failed' ? classifyTurnError(end.error) : { class: 'broken', reason: end.reason };
+}
+
+async function failureOfThrown(cause: unknown, process: CodexProcess, progress: Progress): Promise<TurnFailure> {
+  if (cause instanceof TurnStopped) {
+    if (cause.reason === 'cancelled') return { class: 'cancelled', reason: 'the caller does not wait any more' };
+    if (cause.reason === 'deadline') return { class: 'broken', reason: 'no answer within the time limit' };
+    return { class: 'process_lost', reason: 'the Codex process died during the turn' };
+  }
+  if (cause instanceof RpcError) return failureOfRpc(cause, process, progress);
+  if (cause instanceof z.ZodError) {
+    return { class: 'broken', reason: 'the Codex process said something of another shape than its version does' };
+  }
+  // Only onChunk is left: the connection to the caller is gone.
+  return { class: 'cancelled', reason: 'the answer can not be delivered any more' };
+}
+
+async function failureOfRpc(error: RpcError, process: CodexProcess, progress: Progress): Promise<TurnFailure> {
+  switch (error.kind) {
+    case 'lost':
+      return { class: 'process_lost', reason: 'the Codex process died during the turn' };
+    case 'timeout':
+      // Local calls take milliseconds: a process that does not answer them will not answer the next ones either.
+      await process.stop();
+      return { class: 'process_lost', reason: 'the Codex process did not answer and was ended' };
+    case 'busy':
+      return { class: 'lane_unavailable', reason: 'too many calls to the Codex process at once' };
+    case 'refused':
+      if (error.code === RPC_OVERLOADED) return { class: 'overloaded', reason: 'the Codex process is too busy' };
+      return {
+        class: 'caller_fault',
+        reason: 'the Codex process refused the request',
+        callerError: new ApiError('invalid_request', 'The request was refused as invalid. Check tools and messages.', {
+          param: progress.threadId === undefined ? 'tools' : 'messages',
+        }),
+      };
+  }
+}
+
+async function cleanUp({ rpc }: CodexProcess, progress: Progress): Promise<void> {
+  const { threadId, turnId } = progress;
+  if (threadId === undefined) return;
+  try {
+    if (turnId !== undefined && !progress.turnIsOver) {
+      await rpc.call('turn/interrupt', { threadId, turnId }, CLEANUP_TIMEOUT_MS);
+    }
+  } catch {
+    // The turn ended by itself at this moment, or the process is gone.
+  }
+  // Only now: while somebody listens, an open function call of the turn is not answered, so the CLI asks the model nothing more.
+  progress.unlisten?.();
+  // Without it the thread stays loaded: 1.7 MB each.
+  await rpc.call('thread/unsubscribe', { threadId }, CLEANUP_TIMEOUT_MS).catch(() => undefined);
+}

@@ -1,0 +1,199 @@
+import type { TokenUsage } from '../../core/lane-port.ts';
+import type { ChatChunk, ChatCompletion, ChatToolCall, ChatUsage, FinishReason } from '../../core/wire/chat-answer.ts';
+import { finishReasonOf } from './classify-failure.ts';
+import type { TurnError, TurnEvent } from './turn-events.ts';
+
+/** How a turn ended for the caller. */
+export type TurnEnd =
+  | { readonly type: 'answered'; readonly finishReason: FinishReason }
+  | { readonly type: 'failed'; readonly error: TurnError }
+  /** The model asked for a tool that was not offered, or the turn ended without an answer. */
+  | { readonly type: 'nonsense'; readonly reason: string };
+
+export interface AnswerStep {
+  /** JSON texts of chunks, in order. */
+  readonly chunks: readonly string[];
+  readonly end?: TurnEnd;
+}
+
+export interface AnswerOptions {
+  /** `chatcmpl-…`, the same on all chunks. */
+  readonly id: string;
+  /** Unix seconds. */
+  readonly created: number;
+  /** The model's name as the caller sees it. */
+  readonly model: string;
+  readonly includeUsage: boolean;
+  /** Names of the offered functions. */
+  readonly toolNames: ReadonlySet<string>;
+  readonly parallelToolCalls: boolean;
+  /** Only the final message belongs to the answer: remarks before it would make it unparseable. */
+  readonly json: boolean;
+}
+
+/** Makes chunks and the whole answer out of a turn's events. A state machine without input or output. */
+export interface Answer {
+  take(event: TurnEvent): AnswerStep;
+  /** The whole answer, once a step has ended as answered. */
+  completion(finishReason: FinishReason): ChatCompletion;
+  readonly usage: () => TokenUsage | null;
+}
+
+type Delta = ChatChunk['choices'][number]['delta'];
+
+/** Between two messages of one answer, as a remark and the answer after it. */
+const MESSAGE_GAP = '\n\n';
+
+export function createAnswer(options: AnswerOptions): Answer {
+  const base = { id: options.id, created: options.created, model: options.model };
+  const toolCalls: ChatToolCall[] = [];
+  const skipped = new Set<string>();
+  let content = '';
+  let started = false;
+  let usage: TokenUsage | null = null;
+  /** Text of the message that is being written, so that the whole text at its end adds only what is missing. */
+  let message: { itemId: string; text: string } | undefined;
+
+  const chunk = (delta: Delta, finishReason: FinishReason | null): string =>
+    JSON.stringify({
+      ...base,
+      object: 'chat.completion.chunk',
+      choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
+      ...(options.includeUsage ? { usage: null } : {}),
+    } satisfies ChatChunk);
+
+  const opening = (): string[] => {
+    if (started) return [];
+    started = true;
+    return [chunk({ role: 'assistant', content: '' }, null)];
+  };
+
+  const addText = (itemId: string, text: string): AnswerStep => {
+    if (text === '' || skipped.has(itemId)) return { chunks: [] };
+    const gap = message?.itemId === itemId || content === '' ? '' : MESSAGE_GAP;
+    if (message?.itemId !== itemId) message = { itemId, text: '' };
+    message.text += text;
+    content += gap + text;
+    return { chunks: [...opening(), chunk({ content: gap + text }, null)] };
+  };
+
+  const finish = (finishReason: FinishReason): AnswerStep => {
+    const calls = toolCalls.flatMap((call, index) => [
+      chunk(
+        { tool_calls: [{ index, id: call.id, type: 'function', function: { ...call.function, arguments: '' } }] },
+        null,
+      ),
+      chunk({ tool_calls: [{ index, function: { arguments: call.function.arguments } }] }, null),
+    ]);
+    const totals = options.includeUsage
+      ? [
+          JSON.stringify({
+            ...base,
+            object: 'chat.completion.chunk',
+            choices: [],
+            usage: chatUsage(usage),
+          } satisfies ChatChunk),
+        ]
+      : [];
+    return {
+      chunks: [...opening(), ...calls, chunk({}, finishReason), ...totals],
+      end: { type: 'answered', finishReason },
+    };
+  };
+
+  const addToolCall = (event: Extract<TurnEvent, { type: 'tool_call' }>): AnswerStep => {
+    if (!options.toolNames.has(event.name)) return nonsense('the model called a function that was not offered');
+    // The model can't be told to make one call only; the caller who asked for that gets the first.
+    if (options.parallelToolCalls || toolCalls.length === 0) {
+      toolCalls.push({
+        id: event.callId,
+        type: 'function',
+        function: { name: event.name, arguments: event.arguments },
+      });
+    }
+    return { chunks: [] };
+  };
+
+  const endTurn = (status: string, error: TurnError | null): AnswerStep => {
+    if (error !== null) return fail(error);
+    if (status === 'completed' && content !== '') return finish('stop');
+    return nonsense(status === 'completed' ? 'the model gave no answer' : 'the turn was ended from elsewhere');
+  };
+
+  const fail = (error: TurnError): AnswerStep => {
+    const finishReason = finishReasonOf(error);
+    return finishReason === undefined ? { chunks: [], end: { type: 'failed', error } } : finish(finishReason);
+  };
+
+  return {
+    take(event) {
+      switch (event.type) {
+        case 'message_started':
+          if (options.json && event.phase === 'commentary') skipped.add(event.itemId);
+          return { chunks: [] };
+        case 'text':
+          return addText(event.itemId, event.text);
+        case 'message_done': {
+          const known = message?.itemId === event.itemId ? message.text : '';
+          return addText(event.itemId, event.text.startsWith(known) ? event.text.slice(known.length) : '');
+        }
+        case 'tool_call':
+          return addToolCall(event);
+        case 'foreign_item':
+          return nonsense('the model asked for a tool that was not offered');
+        case 'response_done':
+          usage = addUsage(usage, event.usage);
+          return toolCalls.length > 0 ? finish('tool_calls') : { chunks: [] };
+        case 'retrying':
+          return fail(event.error);
+        case 'turn_done':
+          return endTurn(event.status, event.error);
+      }
+    },
+    completion: (finishReason) => ({
+      ...base,
+      object: 'chat.completion',
+      choices: [
+        {
+          index: 0,
+          message: {
+            role: 'assistant',
+            content: content === '' && toolCalls.length > 0 ? null : content,
+            refusal: null,
+            ...(toolCalls.length > 0 ? { tool_calls: toolCalls } : {}),
+          },
+          logprobs: null,
+          finish_reason: finishReason,
+        },
+      ],
+      usage: chatUsage(usage),
+    }),
+    usage: () => usage,
+  };
+}
+
+function nonsense(reason: string): AnswerStep {
+  return { chunks: [], end: { type: 'nonsense', reason } };
+}
+
+function addUsage(a: TokenUsage | null, b: TokenUsage | null): TokenUsage | null {
+  if (a === null || b === null) return a ?? b;
+  return {
+    promptTokens: a.promptTokens + b.promptTokens,
+    cachedPromptTokens: a.cachedPromptTokens + b.cachedPromptTokens,
+    completionTokens: a.completionTokens + b.completionTokens,
+    reasoningTokens: a.reasoningTokens + b.reasoningTokens,
+  };
+}
+
+function chatUsage(usage: TokenUsage | null): ChatUsage | null {
+  return (
+    usage && {
+      prompt_tokens: usage.promptTokens,
+      completion_tokens: usage.completionTokens,
+      total_tokens: usage.promptTokens + usage.completionTokens,
+      prompt_tokens_details: { cached_tokens: usage.cachedPromptTokens },
+      completion_tokens_details: { reasoning_tokens: usage.reasoningTokens },
+    }
+  );
+}

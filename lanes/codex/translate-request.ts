@@ -1,0 +1,106 @@
+import type { ChatRequest } from '../../core/wire/chat-request.ts';
+import { isRefusal, unsupported, type Refusal } from './refusal.ts';
+import { translateFormat } from './translate-format.ts';
+import { developerMessage, translateMessages, type ResponseItem } from './translate-messages.ts';
+import { translateTools, type DynamicTool } from './translate-tools.ts';
+
+/** A chat completion in the words of the app-server. */
+export interface TurnRequest {
+  /** The whole history, the last message included: text in `turn/start` is parsed for mentions and capped. */
+  readonly items: readonly ResponseItem[];
+  readonly dynamicTools: readonly DynamicTool[];
+  readonly outputSchema?: Readonly<Record<string, unknown>>;
+  readonly effort?: string;
+  readonly verbosity?: string;
+  /** The answer must be JSON alone. */
+  readonly json: boolean;
+  /** False if the caller takes one tool call at a time. */
+  readonly parallelToolCalls: boolean;
+  readonly ignoredParams: readonly string[];
+}
+
+/** Parameters that are honoured, or that say nothing about the answer. */
+const KNOWN_PARAMS = new Set([
+  'model',
+  'messages',
+  'stream',
+  'stream_options',
+  'tools',
+  'tool_choice',
+  'parallel_tool_calls',
+  'response_format',
+  'reasoning_effort',
+  'verbosity',
+  'n',
+  'logprobs',
+  'top_logprobs',
+  'modalities',
+  'user',
+  'metadata',
+  'store',
+  'safety_identifier',
+  'prompt_cache_key',
+]);
+
+/** Ultra is left out on purpose: it makes the CLI start further agents. */
+const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh'];
+const VERBOSITIES = ['low', 'medium', 'high'];
+
+/**
+ * Translates a request, or says why a plan lane can't serve it. Pure.
+ * Parameters that the plan's backend refuses and that leave the answer's shape as it is (temperature, max_tokens, stop and the
+ * like) are listed as ignored, and so is everything that we don't know.
+ * @param supportedEfforts the efforts that the model's catalogue entry names, where it is known
+ */
+export function translateRequest(body: ChatRequest, supportedEfforts?: readonly string[]): TurnRequest | Refusal {
+  const shape = refuseOtherShapes(body);
+  if (shape !== undefined) return shape;
+  const offered = translateTools(body);
+  if (isRefusal(offered)) return offered;
+  const history = translateMessages(body.messages);
+  if (isRefusal(history)) return history;
+  const format = translateFormat(body.response_format);
+  const effort = body.reasoning_effort ?? undefined;
+  if (effort !== undefined && !(supportedEfforts ?? EFFORTS).includes(effort)) {
+    return unsupported('reasoning_effort', 'The model does not support this reasoning_effort on a plan lane.');
+  }
+  if (effort !== undefined && !EFFORTS.includes(effort)) {
+    return unsupported('reasoning_effort', `A plan lane supports reasoning_effort ${EFFORTS.join(', ')}.`);
+  }
+  const verbosity = body['verbosity'];
+  const knownVerbosity = typeof verbosity === 'string' && VERBOSITIES.includes(verbosity);
+  return {
+    items: format.instruction === undefined ? history : [developerMessage(format.instruction), ...history],
+    dynamicTools: offered.tools,
+    ...(format.outputSchema === undefined ? {} : { outputSchema: format.outputSchema }),
+    ...(effort === undefined ? {} : { effort }),
+    ...(knownVerbosity ? { verbosity } : {}),
+    json: format.json,
+    parallelToolCalls: body.parallel_tool_calls !== false,
+    ignoredParams: [...ignoredParams(body), ...offered.ignored],
+  };
+}
+
+/** What would change the shape of the answer must be refused, not ignored. */
+function refuseOtherShapes(body: ChatRequest): Refusal | undefined {
+  if ((body.n ?? 1) > 1) return unsupported('n', 'A plan lane gives one choice.');
+  if (body['logprobs'] === true || isSet(body['top_logprobs'])) {
+    return unsupported('logprobs', 'A plan lane gives no log probabilities.');
+  }
+  const modalities = body['modalities'];
+  if (Array.isArray(modalities) && modalities.some((modality) => modality !== 'text')) {
+    return unsupported('modalities', 'A plan lane answers with text only.');
+  }
+  for (const param of ['audio', 'functions', 'function_call', 'web_search_options']) {
+    if (isSet(body[param])) return unsupported(param, `A plan lane does not support '${param}'.`);
+  }
+  return undefined;
+}
+
+const isSet = (value: unknown): boolean => value !== undefined && value !== null;
+
+function ignoredParams(body: ChatRequest): string[] {
+  return Object.keys(body)
+    .filter((name) => !KNOWN_PARAMS.has(name) && isSet(body[name]))
+    .sort();
+}

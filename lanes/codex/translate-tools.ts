@@ -1,0 +1,45 @@
+import type { ChatRequest, ChatTool } from '../../core/wire/chat-request.ts';
+import { unsupported, type Refusal } from './refusal.ts';
+
+/** A function as `thread/start` takes it. */
+export interface DynamicTool {
+  readonly type: 'function';
+  readonly name: string;
+  readonly description: string;
+  readonly inputSchema: Readonly<Record<string, unknown>>;
+}
+
+export interface OfferedTools {
+  readonly tools: readonly DynamicTool[];
+  /** Parameters of tools that have no effect. */
+  readonly ignored: readonly string[];
+}
+
+type Tool = NonNullable<ChatRequest['tools']>[number];
+
+function isFunction(tool: Tool): tool is ChatTool {
+  return tool.type === 'function' && 'function' in tool;
+}
+
+/**
+ * Functions are offered as the CLI's dynamic tools. `tool_choice` can be honoured as `auto` (the only value that the CLI sends,
+ * measured) and as `none` (nothing is offered); to demand a call there is no way, and asking for it in words would be a guess.
+ */
+export function translateTools(body: ChatRequest): OfferedTools | Refusal {
+  const choice = body.tool_choice ?? 'auto';
+  if (choice !== 'auto' && choice !== 'none') {
+    return unsupported('tool_choice', "A plan lane supports the tool_choice values 'auto' and 'none'.");
+  }
+  const tools: DynamicTool[] = [];
+  const ignored: string[] = [];
+  const names = new Set<string>();
+  for (const [index, tool] of (body.tools ?? []).entries()) {
+    if (!isFunction(tool)) return unsupported(`tools[${index}]`, 'A plan lane supports function tools only.');
+    const { name, description = '', parameters, strict } = tool.function;
+    if (names.has(name)) return unsupported(`tools[${index}].function.name`, 'Two tools have the same name.');
+    names.add(name);
+    if (strict === true) ignored.push('tools.function.strict');
+    tools.push({ type: 'function', name, description, inputSchema: parameters ?? { type: 'object', properties: {} } });
+  }
+  return { tools: choice === 'none' ? [] : tools, ignored: [...new Set(ignored)] };
+}

@@ -1,0 +1,132 @@
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../../core/clock.ts';
+import type { AttemptFailure } from '../../core/contracts/failure.ts';
+import type { LaneCall, LaneOutcome } from '../../core/lane-port.ts';
+import { readUsage } from '../../core/wire/usage.ts';
+import type { AttemptLimits } from './attempt-limits.ts';
+import { ANSWER_LIMIT_BYTES, ERROR_BODY_LIMIT_BYTES, readText } from './bounded-body.ts';
+import { classifyResponse } from './classify-response.ts';
+import { describeError } from './describe-error.ts';
+import { readCompletion } from './read-completion.ts';
+import { readChatStream } from './read-stream.ts';
+import { asksForUsage, toProviderBody } from './request-body.ts';
+
+/** After `[DONE]` a provider gets this long to end the body; ended properly, its connection can be used again. */
+const BODY_END_WAIT_MS = 100;
+
+/** Sends the request and resolves with the head of the response. */
+export type SendRequest = (body: Iterable<Buffer>, bytes: number) => Promise<Dispatcher.ResponseData>;
+
+export interface CompletionAttempt {
+  readonly call: LaneCall;
+  readonly limits: AttemptLimits;
+  readonly send: SendRequest;
+  readonly clock: Clock;
+}
+
+/** What an attempt has seen so far, for the failure that may come. */
+interface Progress {
+  reachedUpstream: boolean;
+  answerStarted: boolean;
+  callerLost: boolean;
+  upstreamStatus?: number;
+}
+
+/** Sends one completion and reads its answer. Never throws: whatever happens is an outcome with a class. */
+export async function attemptCompletion(attempt: CompletionAttempt): Promise<LaneOutcome> {
+  const progress: Progress = { reachedUpstream: false, answerStarted: false, callerLost: false };
+  try {
+    const payload = Buffer.from(toProviderBody(attempt.call));
+    const response = await attempt.send(trackedBody(payload, progress), payload.byteLength);
+    // A body that is given up must not bring the process down; whoever reads it gets the error as well.
+    response.body.on('error', () => {});
+    progress.upstreamStatus = response.statusCode;
+    if (response.statusCode !== 200) return await readRefusal(attempt, response, progress);
+    if (!attempt.call.stream) return await readWhole(response, progress);
+    return await readStreamed(attempt, response, progress);
+  } catch (error) {
+    const endedBy = attempt.limits.endedBy();
+    if (endedBy === 'caller') return failed(progress, { class: 'cancelled', reason: 'the request was cancelled' });
+    if (endedBy === 'deadline') return broken(progress, 'no whole answer before the deadline');
+    if (progress.callerLost) return failed(progress, { class: 'cancelled', reason: 'the caller can’t be reached' });
+    return broken(progress, describeError(error));
+  }
+}
+
+/**
+ * undici begins with an iterable body once the connection stands and the headers are written: before that the provider saw
+ * nothing. (It reads ahead from a stream, which would tell too early.)
+ */
+function* trackedBody(payload: Buffer, progress: Progress): Generator<Buffer> {
+  progress.reachedUpstream = true;
+  yield payload;
+}
+
+async function readRefusal(
+  { limits, clock }: CompletionAttempt,
+  response: Dispatcher.ResponseData,
+  progress: Progress,
+): Promise<LaneOutcome> {
+  const body = await readText(response.body, ERROR_BODY_LIMIT_BYTES).catch((error: unknown) => {
+    if (limits.endedBy() !== undefined) throw error;
+    return '';
+  });
+  const { failure, callerAnswer } = classifyResponse({
+    status: response.statusCode,
+    headers: response.headers,
+    body,
+    now: clock.now(),
+  });
+  const outcome = failed(progress, failure);
+  return callerAnswer === undefined ? outcome : { ...outcome, callerAnswer };
+}
+
+async function readWhole(response: Dispatcher.ResponseData, progress: Progress): Promise<LaneOutcome> {
+  const reading = readCompletion(await readText(response.body, ANSWER_LIMIT_BYTES));
+  if (!reading.whole) return broken(progress, reading.reason);
+  return { ok: true, body: reading.body, usage: readUsage(reading.usage), ignoredParams: [] };
+}
+
+async function readStreamed(
+  { call, limits }: CompletionAttempt,
+  response: Dispatcher.ResponseData,
+  progress: Progress,
+): Promise<LaneOutcome> {
+  const contentType = String(response.headers['content-type'] ?? 'text/event-stream');
+  if (!contentType.toLowerCase().startsWith('text/event-stream')) {
+    response.body.destroy();
+    return broken(progress, 'the provider did not stream');
+  }
+  let bodyEnd: NodeJS.Timeout | undefined;
+  const passOn = async (chunkJson: string): Promise<void> => {
+    progress.answerStarted = true;
+    try {
+      await limits.within(call.onChunk(chunkJson));
+    } catch (error) {
+      progress.callerLost = true;
+      throw error;
+    }
+  };
+  const ending = (): void => {
+    bodyEnd = setTimeout(() => response.body.destroy(), BODY_END_WAIT_MS);
+  };
+  const passUsage = asksForUsage(call.body);
+  const end = await readChatStream({ body: response.body, passUsage, passOn, ending }).finally(() =>
+    clearTimeout(bodyEnd),
+  );
+  if (!end.whole) return broken(progress, end.reason);
+  return { ok: true, body: JSON.stringify(end.completion), usage: readUsage(end.usage), ignoredParams: [] };
+}
+
+type FailedOutcome = Extract<LaneOutcome, { ok: false }>;
+
+function failed(
+  { callerLost: _callerLost, ...progress }: Progress,
+  failure: Omit<AttemptFailure, 'answerStarted' | 'reachedUpstream'>,
+): FailedOutcome {
+  return { ok: false, failure: { ...progress, ...failure } };
+}
+
+function broken(progress: Progress, reason: string): FailedOutcome {
+  return failed(progress, { class: 'broken', reason });
+}

@@ -1,0 +1,89 @@
+import type { Clock } from '../../core/clock.ts';
+import { ApiError } from '../../core/errors.ts';
+import type { Lane } from '../../core/lane-port.ts';
+import type { Logger } from '../../core/log.ts';
+import { attemptCompletion, type SendRequest } from './attempt-completion.ts';
+import { createAttemptLimits } from './attempt-limits.ts';
+import { parseBaseUrl } from './check-address.ts';
+import { createConnectionPool } from './connection-pool.ts';
+
+export interface KeyLaneOptions {
+  readonly laneId: string;
+  readonly alias: string;
+  /** For example https://api.openai.com/v1; `/chat/completions` is added to its path, a query is kept. */
+  readonly baseUrl: string;
+  readonly apiKey: string;
+  /** Further headers that the owner of the lane set. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Header that carries the key. `authorization`, the default, has it as a bearer token; any other has the bare key. */
+  readonly authHeader?: string;
+  readonly allowPrivateAddresses: boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface KeyLane extends Lane {
+  /** Ends the lane's connections, attempts under way included. */
+  close(): Promise<void>;
+}
+
+/**
+ * A lane over an API key at OpenAI or any OpenAI-compatible address. One attempt a call, no retry, no redirect.
+ * @throws ApiError invalid_value for a base URL that may not be used.
+ */
+export function createKeyLane(options: KeyLaneOptions): KeyLane {
+  const url = parseBaseUrl(options.baseUrl, options);
+  const path = `${url.pathname}/chat/completions${url.search}`;
+  const headers = requestHeaders(options);
+  const pool = createConnectionPool(options);
+  const log = options.log.child({ laneId: options.laneId, lane: options.alias });
+  return {
+    complete: async (call) => {
+      const limits = createAttemptLimits(call, options.clock);
+      try {
+        const send: SendRequest = (body, bytes) =>
+          pool.request({
+            origin: url.origin,
+            path,
+            method: 'POST',
+            headers: {
+              ...headers,
+              accept: call.stream ? 'text/event-stream' : 'application/json',
+              'content-length': String(bytes),
+            },
+            // undici takes iterables as its documentation says; its types for `request` leave them out.
+            body: body as unknown as Buffer,
+            signal: limits.signal,
+          });
+        const outcome = await attemptCompletion({ call, limits, send, clock: options.clock });
+        if (!outcome.ok) log.debug({ requestId: call.requestId, failure: outcome.failure }, 'an attempt failed');
+        return outcome;
+      } finally {
+        limits.release();
+      }
+    },
+    close: () => pool.destroy(),
+  };
+}
+
+/** The owner's own headers come first, so that none of them can replace what the request needs. */
+function requestHeaders({
+  headers = {},
+  authHeader = 'authorization',
+  apiKey,
+}: KeyLaneOptions): Record<string, string> {
+  const name = authHeader.toLowerCase();
+  const own = Object.fromEntries(Object.entries(headers).map(([header, value]) => [header.toLowerCase(), value]));
+  const all = {
+    'user-agent': 'flatlane',
+    ...own,
+    'content-type': 'application/json',
+    [name]: name === 'authorization' ? `Bearer ${apiKey}` : apiKey,
+  };
+  for (const value of Object.values(all)) {
+    if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) {
+      throw new ApiError('invalid_value', 'The key or a header of the lane holds a character that no header can hold.');
+    }
+  }
+  return all;
+}

@@ -1,0 +1,51 @@
+import type { Clock } from '../../core/clock.ts';
+import { planLanes, type LanePermissions, type LanePlanResult, type LaneView, type RouteView } from './plan-lanes.ts';
+
+/** Answers which lanes may serve a model, from a picture of lanes and routes that is at most a moment old. */
+export interface LaneDirectory {
+  plan(model: string, permissions: LanePermissions): Promise<LanePlanResult>;
+  /** All model names that a key may ask for: of routes, and of lanes that list them. */
+  models(permissions: LanePermissions): Promise<string[]>;
+  /** Forgets the picture, after a change that this process made itself. */
+  refresh(): void;
+}
+
+/**
+ * How old the picture may be. A stale one costs a short detour (the lane itself knows that it is cooling and asks nobody),
+ * a fresh one for each request costs two reads.
+ */
+const PICTURE_MAY_BE_OLD_MS = 250;
+
+interface LaneDirectoryDeps {
+  readonly listLanes: () => Promise<readonly LaneView[]>;
+  readonly listRoutes: () => Promise<readonly RouteView[]>;
+  readonly clock: Clock;
+}
+
+export function createLaneDirectory({ listLanes, listRoutes, clock }: LaneDirectoryDeps): LaneDirectory {
+  let picture: Promise<{ lanes: readonly LaneView[]; routes: readonly RouteView[] }> | undefined;
+  let takenAt = 0;
+  const look = async (): Promise<{ lanes: readonly LaneView[]; routes: readonly RouteView[] }> => {
+    if (picture === undefined || clock.now() - takenAt > PICTURE_MAY_BE_OLD_MS) {
+      takenAt = clock.now();
+      picture = Promise.all([listLanes(), listRoutes()]).then(([lanes, routes]) => ({ lanes, routes }));
+      picture.catch(() => (picture = undefined));
+    }
+    return picture;
+  };
+  return {
+    async plan(model, permissions) {
+      const { lanes, routes } = await look();
+      return planLanes(model, routes, lanes, permissions, clock.now());
+    },
+    async models(permissions) {
+      const { lanes, routes } = await look();
+      const listed = lanes
+        .filter((lane) => lane.kind === 'key' || permissions.planLanes)
+        .flatMap((lane) => lane.models);
+      const names = new Set([...routes.map((route) => route._id), ...listed.filter((name) => name !== '*')]);
+      return [...names].sort();
+    },
+    refresh: () => (picture = undefined),
+  };
+}

@@ -1,0 +1,63 @@
+import { Client } from '@temporalio/client';
+import { systemClock } from '../core/clock.ts';
+import type { Config } from '../core/config.ts';
+import { newProcessId } from '../core/ids.ts';
+import type { Logger } from '../core/log.ts';
+import { loadMasterKey } from '../core/master-key.ts';
+import { createReplyHub } from '../core/reply-hub.ts';
+import { createSecretBox } from '../core/secret-box.ts';
+import type { Shutdown } from '../core/shutdown.ts';
+import { findWorkflowBundle } from '../core/workflow-bundle.ts';
+import { startApi, type RunningApi } from '../api/compose.ts';
+import { startStack, type RunningStack } from '../stack/start-stack.ts';
+import { connectDatabase } from '../store/database.ts';
+import { startWorker } from '../workers/compose.ts';
+import { connectTemporal } from '../workers/temporal-connection.ts';
+
+export interface EmbeddedOptions {
+  readonly config: Config;
+  readonly temporalPort?: number;
+  readonly temporalUiPort?: number;
+  readonly mongodbPort?: number;
+  readonly log: Logger;
+  readonly shutdown: Shutdown;
+  readonly onProgress: (line: string) => void;
+}
+
+export interface Embedded extends RunningApi {
+  readonly stack: RunningStack;
+}
+
+/** Everything in one go: Temporal, MongoDB, and the api with one worker in this process, over one data folder. */
+export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+  const { config, log, shutdown, onProgress, temporalPort, temporalUiPort, mongodbPort } = options;
+  const workflowBundlePath = await findWorkflowBundle();
+  const stack = await startStack({
+    dataDir: config.FLATLANE_DATA,
+    ...(config.TEMPORAL_ADDRESS === undefined ? {} : { temporalAddress: config.TEMPORAL_ADDRESS }),
+    ...(config.MONGODB_URI === undefined ? {} : { mongodbUri: config.MONGODB_URI }),
+    ...(temporalPort === undefined ? {} : { temporalPort }),
+    ...(temporalUiPort === undefined ? {} : { temporalUiPort }),
+    ...(mongodbPort === undefined ? {} : { mongodbPort }),
+    log,
+    onProgress,
+  });
+  shutdown.add('Temporal and MongoDB', 20_000, () => stack.stop());
+  const database = await connectDatabase(stack.mongodb.address, config.MONGODB_DATABASE);
+  shutdown.add('database', 5_000, () => database.close());
+  const connection = await connectTemporal(config, stack.temporal.address);
+  shutdown.add('Temporal connection', 5_000, () => connection.close());
+  const shared = {
+    config,
+    database,
+    hub: createReplyHub(newProcessId()),
+    secretBox: createSecretBox(await loadMasterKey(config.FLATLANE_MASTER_KEY, config.FLATLANE_DATA)),
+    clock: systemClock,
+    log,
+    shutdown,
+  };
+  await startWorker({ ...shared, connection, workflowBundlePath });
+  const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
+  const api = await startApi({ ...shared, client, eagerStart: true });
+  return { ...api, stack };
+}

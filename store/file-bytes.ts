@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { GridFSBucket, type Binary, type Db, type ObjectId } from 'mongodb';
+
+/** GridFS bucket of all uploaded and written files. */
+const BUCKET = 'bodies';
+
+interface BodyDoc {
+  readonly _id: string;
+  readonly length: number;
+  readonly chunkSize: number;
+}
+
+interface BodyChunkDoc {
+  readonly files_id: string;
+  readonly n: number;
+  readonly data: Binary;
+}
+
+export interface WrittenBytes {
+  readonly bytes: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+/**
+ * Bytes of files, in GridFS. Pieces are read and removed one by one through the unique index on `files_id, n`: constant
+ * memory on both sides for any size. (The embedded server answers a range on it by a scan that holds what it finds: 200 MiB
+ * would not fit into its heap.)
+ */
+export function createFileBytes(db: Db) {
+  const bucket = new GridFSBucket(db, { bucketName: BUCKET });
+  const bodies = db.collection<BodyDoc>(`${BUCKET}.files`);
+  const pieces = db.collection<BodyChunkDoc>(`${BUCKET}.chunks`);
+
+  const remove = async (bodyId: string): Promise<void> => {
+    const body = await bodies.findOneAndDelete({ _id: bodyId });
+    const expected = body === null ? 0 : Math.ceil(body.length / body.chunkSize);
+    for (let n = 0; ; n++) {
+      const { deletedCount } = await pieces.deleteOne({ files_id: bodyId, n });
+      if (deletedCount === 0 && n >= expected) return;
+    }
+  };
+
+  return {
+    ensureIndexes: async () => void (await pieces.createIndex({ files_id: 1, n: 1 }, { unique: true })),
+
+    /** Stores a stream, hashing and counting on the way. When the source breaks, what was stored is removed and the error thrown. */
+    async write(bodyId: string, source: AsyncIterable<Uint8Array | string>): Promise<WrittenBytes> {
+      // The driver's type wants an ObjectId; any BSON value is one to GridFS, and our ids are strings.
+      const upload = bucket.openUploadStream(bodyId, { id: bodyId as unknown as ObjectId });
+      // Failures arrive through the callbacks below; without a listener the event would end the process.
+      upload.on('error', () => {});
+      const hash = createHash('sha256');
+      let bytes = 0;
+      try {
+        for await (const piece of source) {
+          const buffer = typeof piece === 'string' ? Buffer.from(piece, 'utf8') : piece;
+          hash.update(buffer);
+          bytes += buffer.length;
+          await new Promise<void>((resolve, reject) => {
+            upload.write(buffer, (error) => (error ? reject(error) : resolve()));
+          });
+        }
+        await new Promise<void>((resolve, reject) => {
+          upload.once('error', reject);
+          upload.end(() => resolve());
+        });
+      } catch (cause) {
+        upload.destroy();
+        await remove(bodyId);
+        throw cause;
+      }
+      return { bytes, sha256: hash.digest('hex') };
+    },
+
+    /**
+     * Streams the bytes from `start` up to, not including, `end`.
+     * @throws Error when the bytes are gone.
+     */
+    async *read(bodyId: string, start = 0, end = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer, void, undefined> {
+      const body = await bodies.findOne({ _id: bodyId });
+      if (body === null) throw new Error(`The bytes of ${bodyId} are gone.`);
+      const stop = Math.min(end, body.length);
+      for (let n = Math.floor(start / body.chunkSize); n * body.chunkSize < stop; n++) {
+        const piece = await pieces.findOne({ files_id: bodyId, n });
+        if (piece === null) throw new Error(`A piece of the bytes of ${bodyId} is gone.`);
+        const data = piece.data.value();
+        const offset = n * body.chunkSize;
+        const from = Math.max(start - offset, 0);
+        const to = Math.min(stop - offset, data.length);
+        yield Buffer.from(data.buffer, data.byteOffset + from, to - from);
+      }
+    },
+
+    /** Removes the bytes, whole or half-written. Safe to repeat. */
+    remove,
+  };
+}
+
+export type FileBytes = ReturnType<typeof createFileBytes>;

@@ -1,0 +1,97 @@
+import type { Db, Filter } from 'mongodb';
+import type { FileFacts, FilePurpose } from '../core/wire/file-object.ts';
+import { isDuplicateKey } from './database.ts';
+import { createFileBytes } from './file-bytes.ts';
+import { pageFilter, pageSort, toPage, type Page, type PagePlace, type PageRequest } from './paging.ts';
+
+export interface FileDoc extends FileFacts {
+  /** Public id of the key that owns it. */
+  readonly ownerId: string;
+  readonly status: 'processed';
+  /** Unix milliseconds; a deleted file is kept as a tombstone while its bytes may still be in use. */
+  readonly deletedAt: number | null;
+  /** Hex, over all bytes. */
+  readonly sha256: string;
+  /** Under which its bytes are stored; an upload's is its own id. */
+  readonly bodyId: string;
+  readonly bytesRemoved: boolean;
+  /** The batch that wrote it, for output and error files. */
+  readonly batchId: string | null;
+}
+
+/**
+ * Files: what is known of them here, their bytes in GridFS. A file's document is inserted after its bytes are stored, so
+ * that a file which is seen is whole. Indexes: `_id`; `ownerId, createdAt, _id` for lists; `expiresAt` for housekeeping.
+ */
+export function createFileStore(db: Db) {
+  const files = db.collection<FileDoc>('files');
+  const bytes = createFileBytes(db);
+  const alive = (now: number): Filter<FileDoc> => ({ deletedAt: null, expiresAt: { $gt: now } });
+  return {
+    bytes,
+    async ensureIndexes() {
+      await files.createIndex({ ownerId: 1, createdAt: -1, _id: -1 });
+      await files.createIndex({ expiresAt: 1 });
+      await bytes.ensureIndexes();
+    },
+
+    /** Makes a file visible; false when there is one of that id already, and then that one stands. */
+    async insertOnce(file: FileDoc): Promise<boolean> {
+      try {
+        await files.insertOne(file);
+        return true;
+      } catch (error) {
+        if (isDuplicateKey(error)) return false;
+        throw error;
+      }
+    },
+
+    /** A file of this owner that is neither deleted nor expired. */
+    findOwned: (ownerId: string, fileId: string, now: number): Promise<FileDoc | null> =>
+      files.findOne({ _id: fileId, ownerId, ...alive(now) }),
+
+    /** A file whatever its state: for what goes on behind the caller's view. */
+    find: (fileId: string): Promise<FileDoc | null> => files.findOne({ _id: fileId }),
+
+    /** Where a page after this file begins; also after one that was deleted meanwhile. */
+    findPlace: (ownerId: string, fileId: string): Promise<PagePlace | null> =>
+      files.findOne({ _id: fileId, ownerId }, { projection: { createdAt: 1 } }),
+
+    async list(
+      ownerId: string,
+      now: number,
+      page: PageRequest & { readonly purpose: FilePurpose | null },
+    ): Promise<Page<FileDoc>> {
+      const { purpose, order, limit } = page;
+      const found = await files
+        .find({ ownerId, ...alive(now), ...(purpose === null ? {} : { purpose }), ...pageFilter<FileDoc>(page) })
+        .sort(pageSort(order))
+        .limit(limit + 1)
+        .toArray();
+      return toPage(found, limit);
+    },
+
+    /** Hides a file for good. Returns it, or null when this owner has no such file (any more). */
+    markDeleted: (ownerId: string, fileId: string, now: number): Promise<FileDoc | null> =>
+      files.findOneAndUpdate(
+        { _id: fileId, ownerId, ...alive(now) },
+        { $set: { deletedAt: now } },
+        { returnDocument: 'after' },
+      ),
+
+    /** Files past their end, or deleted while they were in use, whose bytes are still there. */
+    listRemovable: (now: number, limit: number): Promise<FileDoc[]> =>
+      files
+        .find({ bytesRemoved: false, $or: [{ expiresAt: { $lte: now } }, { deletedAt: { $ne: null } }] })
+        .limit(limit)
+        .toArray(),
+
+    /** Removes a file's bytes and says so in its document. Safe to repeat. */
+    async removeBytes(file: Pick<FileDoc, '_id' | 'bodyId'>): Promise<void> {
+      await bytes.remove(file.bodyId);
+      await files.updateOne({ _id: file._id }, { $set: { bytesRemoved: true } });
+    },
+  };
+}
+
+export type FileStore = ReturnType<typeof createFileStore>;

@@ -1,0 +1,93 @@
+import type { Db } from 'mongodb';
+import type { AttemptRecord } from '../core/contracts/failure.ts';
+import type { TokenUsage } from '../core/lane-port.ts';
+import { isDuplicateKey } from './database.ts';
+
+/** One entry a request or line: who asked, what was tried, who served it, what it cost. No prompt and no answer. */
+export interface LaneLogDoc {
+  /** The request id, or the line's key. */
+  readonly _id: string;
+  readonly kind: 'request' | 'line';
+  readonly keyId: string;
+  readonly batchId: string | null;
+  readonly model: string;
+  readonly status: 'answered' | 'failed';
+  readonly httpStatus: number | null;
+  /** The lane that served it; null when none did. */
+  readonly laneId: string | null;
+  readonly laneAlias: string | null;
+  readonly attempts: readonly AttemptRecord[];
+  readonly usage: TokenUsage | null;
+  /** Millionths of a dollar paid, and what the meter would have taken; null where unknown. */
+  readonly costMicros: number | null;
+  readonly meterMicros: number | null;
+  readonly at: number;
+}
+
+export interface LaneTotals {
+  readonly laneId: string | null;
+  readonly entries: number;
+  readonly costMicros: number;
+  readonly meterMicros: number;
+  /** Entries whose cost on the meter is unknown, and so not in the sum. */
+  readonly unmetered: number;
+}
+
+/** The lane log. Indexes: `_id`; `at` for reading it newest first; `batchId` for one batch. */
+export function createLaneLogStore(db: Db) {
+  const log = db.collection<LaneLogDoc>('lane_log');
+  return {
+    ensureIndexes: async () => {
+      await log.createIndex({ at: 1 });
+      await log.createIndex({ batchId: 1 });
+    },
+
+    /** Writes entries; those that are there already stay as they are. */
+    async insertMissing(entries: readonly LaneLogDoc[]): Promise<void> {
+      if (entries.length === 0) return;
+      try {
+        await log.insertMany([...entries], { ordered: false });
+      } catch (error) {
+        if (!isDuplicateKey(error)) throw error;
+      }
+    },
+
+    find: (id: string) => log.findOne({ _id: id }),
+
+    list(filter: { batchId?: string; laneId?: string; before?: number; limit: number }): Promise<LaneLogDoc[]> {
+      const { batchId, laneId, before, limit } = filter;
+      return log
+        .find({
+          ...(batchId === undefined ? {} : { batchId }),
+          ...(laneId === undefined ? {} : { laneId }),
+          ...(before === undefined ? {} : { at: { $lt: before } }),
+        })
+        .sort({ at: -1 })
+        .limit(limit)
+        .toArray();
+    },
+
+    /** Lines and cost by lane of one batch. */
+    async totalsOfBatch(batchId: string): Promise<LaneTotals[]> {
+      const known = (field: string) => ({ $sum: { $cond: [{ $gt: [`$${field}`, 0] }, `$${field}`, 0] } });
+      const rows = await log
+        .aggregate<{ _id: string | null; entries: number; costMicros: number; meterMicros: number; metered: number }>([
+          { $match: { batchId } },
+          {
+            $group: {
+              _id: '$laneId',
+              entries: { $sum: 1 },
+              costMicros: known('costMicros'),
+              meterMicros: known('meterMicros'),
+              metered: { $sum: { $cond: [{ $gte: ['$meterMicros', 0] }, 1, 0] } },
+            },
+          },
+          { $sort: { _id: 1 } },
+        ])
+        .toArray();
+      return rows.map(({ _id, metered, ...sums }) => ({ laneId: _id, ...sums, unmetered: sums.entries - metered }));
+    },
+  };
+}
+
+export type LaneLogStore = ReturnType<typeof createLaneLogStore>;

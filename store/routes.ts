@@ -1,0 +1,26 @@
+import type { Db } from 'mongodb';
+
+/** A model name as callers use it, and the lanes that may serve it, in order. */
+export interface RouteDoc {
+  /** The model's name. */
+  readonly _id: string;
+  readonly lanes: readonly { readonly laneId: string; readonly model: string }[];
+  readonly updatedAt: number;
+}
+
+/** Routes that the owner set. Index: `_id`. A model without one uses every lane that serves it, plan lanes first. */
+export function createRouteStore(db: Db) {
+  const routes = db.collection<RouteDoc>('routes');
+  return {
+    put: async (route: RouteDoc) =>
+      void (await routes.updateOne(
+        { _id: route._id },
+        { $set: { lanes: route.lanes, updatedAt: route.updatedAt } },
+        { upsert: true },
+      )),
+    list: () => routes.find().sort({ _id: 1 }).toArray(),
+    remove: async (model: string) => (await routes.deleteOne({ _id: model })).deletedCount === 1,
+  };
+}
+
+export type RouteStore = ReturnType<typeof createRouteStore>;

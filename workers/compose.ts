@@ -1,0 +1,126 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CancelledFailure, Context } from '@temporalio/activity';
+import type { NativeConnection } from '@temporalio/worker';
+import { Agent } from 'undici';
+import { createFinalizeBatch } from '../activities/batch/finalize-batch.ts';
+import { createChunkReader } from '../activities/batch/load-chunk.ts';
+import { createValidateBatch } from '../activities/batch/validate-batch.ts';
+import { createPlanLanesFor } from '../activities/plan-lanes-for.ts';
+import { createLineRecorder } from '../activities/serve/line-recorder.ts';
+import { createServeLines } from '../activities/serve/serve-lines.ts';
+import { createServeRequest } from '../activities/serve/serve-request.ts';
+import { createSettleFailure } from '../activities/serve/settle-failure.ts';
+import { createSettleLines } from '../activities/serve/settle-lines.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Config } from '../core/config.ts';
+import { newHostId } from '../core/ids.ts';
+import type { Logger } from '../core/log.ts';
+import type { ReplyHub } from '../core/reply-hub.ts';
+import type { SecretBox } from '../core/secret-box.ts';
+import type { Shutdown } from '../core/shutdown.ts';
+import { runSelfTest } from '../lanes/codex/self-test.ts';
+import { createLaneDirectory } from '../lanes/policy/lane-directory.ts';
+import { createPriceList } from '../lanes/prices/price-list.ts';
+import type { Database } from '../store/database.ts';
+import { createStores } from '../store/stores.ts';
+import { hostKeyLane } from './host-key-lane.ts';
+import { hostPlanLane } from './host-plan-lane.ts';
+import { createLaneHost } from './lane-host.ts';
+import { createReplyChannel } from './reply-channel.ts';
+import { startLaneWorker, startWorkflowWorker } from './temporal-workers.ts';
+
+export interface WorkerDeps {
+  readonly config: Config;
+  readonly database: Database;
+  readonly connection: NativeConnection;
+  /** The api's hub where the api runs in this process. */
+  readonly hub: ReplyHub | undefined;
+  readonly secretBox: SecretBox;
+  /** The prebuilt workflow bundle. */
+  readonly workflowBundlePath: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly shutdown: Shutdown;
+}
+
+/** Workers end what is under way within Temporal's grace and force times; a little more for what comes after. */
+const STOP_LIMIT_MS = 35_000;
+
+/** Puts a worker's parts together and begins to take tasks: workflows, and the lanes of this machine. */
+export async function startWorker(deps: WorkerDeps): Promise<void> {
+  const { config, database, connection, secretBox, clock, log, shutdown } = deps;
+  const stores = createStores(database.db);
+  await stores.ensureIndexes();
+  const { lanes, routes, keys } = stores;
+  const temporal = { connection, namespace: config.TEMPORAL_NAMESPACE, log };
+  const directory = createLaneDirectory({ listLanes: () => lanes.list(), listRoutes: () => routes.list(), clock });
+  const prices = createPriceList();
+  const costMicros = prices.costMicros.bind(prices);
+  const dispatcher = new Agent();
+  const replies = createReplyChannel(deps.hub, dispatcher, log);
+  const chunkReader = createChunkReader(stores);
+  const recorder = createLineRecorder({ ...stores, clock, log });
+  shutdown.add('reply channel', 5_000, () => dispatcher.close());
+
+  const dataDir = config.FLATLANE_DATA;
+  const hostId = await readHostId(dataDir);
+  const codexEnvironment = config.FLATLANE_CODEX_ENV;
+  const codexConfig = config.FLATLANE_CODEX_CONFIG;
+  const selfTest = runSelfTest({ dataDir, log }).then((result) => (result.ok ? undefined : result.why));
+  const host = createLaneHost({
+    lanes,
+    hostId,
+    hostKeyLane: (doc) => hostKeyLane({ lanes, secretBox, clock, log }, doc),
+    hostPlanLane: (doc) => hostPlanLane({ lanes, dataDir, codexEnvironment, codexConfig, selfTest, clock, log }, doc),
+    serve: (laneId, concurrency) =>
+      // A few more tasks than the lane has slots: they wait in this process, where interactive ones overtake.
+      startLaneWorker(temporal, laneId, concurrency + 2, {
+        serveRequest: createServeRequest({ ...stores, host, costMicros, replies, clock, log }),
+        serveLines: createServeLines({ ...stores, host, chunkReader, recorder, costMicros, clock, log }),
+      }),
+    log,
+  });
+  await host.start();
+  shutdown.add('lanes', STOP_LIMIT_MS, () => host.stop());
+
+  const stopWorkflows = await startWorkflowWorker(temporal, deps.workflowBundlePath, {
+    planLanesFor: createPlanLanesFor({ directory, keys }),
+    settleFailure: createSettleFailure({ ...stores, replies, clock }),
+    settleLines: createSettleLines({ chunkReader, recorder, clock }),
+    loadChunk: ({ batchId, chunkIndex }) => chunkReader.pendingLines(batchId, chunkIndex),
+    validateBatch: createValidateBatch({
+      ...stores,
+      clock,
+      checkIn,
+      isModelServed: async (ownerId, model) => {
+        const owner = await keys.find(ownerId);
+        const plan = await directory.plan(model, { planLanes: owner?.planLanes ?? false });
+        return plan.known && !plan.forbidden;
+      },
+    }),
+    finalizeBatch: createFinalizeBatch({ ...stores, chunkReader, clock, checkIn }),
+  });
+  shutdown.add('workflows', STOP_LIMIT_MS, stopWorkflows);
+}
+
+/** A long activity says that it goes on, and ends when it was cancelled or the worker stops. */
+function checkIn(progress: number): void {
+  const context = Context.current();
+  context.heartbeat(progress);
+  if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled, or the worker stops');
+}
+
+/** The name of this machine's disk: accounts whose home is on it are served by workers that have it. */
+async function readHostId(dataDir: string): Promise<string> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const path = join(dataDir, 'host-id');
+  try {
+    const hostId = newHostId();
+    await writeFile(path, `${hostId}\n`, { flag: 'wx', mode: 0o600 });
+    return hostId;
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    return (await readFile(path, 'utf8')).trim();
+  }
+}

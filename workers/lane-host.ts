@@ -1,0 +1,89 @@
+import type { HostedLane, LaneHost } from '../activities/serve/hosted-lane.ts';
+import type { Logger } from '../core/log.ts';
+import type { LaneDoc, LaneStore } from '../store/lanes.ts';
+import type { Hosted } from './hosted.ts';
+
+interface LaneHostDeps {
+  readonly lanes: LaneStore;
+  /** This machine: accounts whose home is here are hosted here. */
+  readonly hostId: string;
+  readonly hostKeyLane: (doc: LaneDoc) => Hosted;
+  readonly hostPlanLane: (doc: LaneDoc) => Hosted;
+  /** Begins to take the lane's tasks; resolves with the function that ends it. */
+  readonly serve: (laneId: string, concurrency: number) => Promise<() => Promise<void>>;
+  readonly log: Logger;
+}
+
+/** How often the lanes in the database are looked at: the longest that a new lane, or a wish of the owner's, waits. */
+const LOOK_EVERY_MS = 500;
+
+export interface RunningLaneHost extends LaneHost {
+  /** Looks once and hosts what there is. */
+  start(): Promise<void>;
+  /** Stops taking tasks, waits for those under way, stops the lanes. */
+  stop(): Promise<void>;
+}
+
+/** Hosts the lanes of this machine: all key lanes, and the accounts whose home is here. */
+export function createLaneHost(deps: LaneHostDeps): RunningLaneHost {
+  const { lanes, hostId, log } = deps;
+  const hosted = new Map<string, { hosted: Hosted; stopServing: () => Promise<void> }>();
+  let timer: NodeJS.Timeout | undefined;
+  let looking: Promise<void> = Promise.resolve();
+  let stopped = false;
+
+  const isOurs = async (doc: LaneDoc): Promise<boolean> =>
+    doc.kind === 'key' || doc.hostId === hostId || (doc.hostId === null && (await lanes.claimHost(doc._id, hostId)));
+
+  const begin = async (doc: LaneDoc): Promise<void> => {
+    if (!(await isOurs(doc))) return;
+    const started = doc.kind === 'key' ? deps.hostKeyLane(doc) : deps.hostPlanLane(doc);
+    const stopServing = await deps.serve(doc._id, started.concurrency);
+    hosted.set(doc._id, { hosted: started, stopServing });
+    log.info({ laneId: doc._id, lane: doc.alias, kind: doc.kind }, 'a lane is hosted');
+  };
+
+  const end = async (laneId: string): Promise<void> => {
+    const entry = hosted.get(laneId);
+    hosted.delete(laneId);
+    await entry?.stopServing();
+    await entry?.hosted.stop();
+  };
+
+  const look = async (): Promise<void> => {
+    const docs = await lanes.list();
+    for (const doc of docs) {
+      const entry = hosted.get(doc._id);
+      if (entry !== undefined) entry.hosted.refresh(doc);
+      else
+        await begin(doc).catch((error: unknown) =>
+          log.error({ err: error, lane: doc.alias }, 'a lane could not be hosted'),
+        );
+    }
+    const known = new Set(docs.map((doc) => doc._id));
+    for (const laneId of hosted.keys()) if (!known.has(laneId)) await end(laneId);
+  };
+
+  const lookAgain = (): void => {
+    if (stopped) return;
+    timer = setTimeout(() => {
+      looking = look()
+        .catch((error: unknown) => log.warn({ err: error }, 'the lanes could not be read'))
+        .finally(lookAgain);
+    }, LOOK_EVERY_MS);
+  };
+
+  return {
+    find: (laneId): HostedLane | undefined => hosted.get(laneId)?.hosted.lane,
+    async start() {
+      await look();
+      lookAgain();
+    },
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await looking;
+      await Promise.all([...hosted.keys()].map(end));
+    },
+  };
+}

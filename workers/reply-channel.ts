@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { request, type Dispatcher } from 'undici';
+import type { ReplyHub } from '../core/reply-hub.ts';
+import type { Logger } from '../core/log.ts';
+import type { ReplyAddress, ReplyChannel, ReplyEvent, ReplySink } from '../core/reply.ts';
+
+/** A sink into nowhere: the answer is stored, and whoever still waits for it reads it there. */
+const nobody: ReplySink = {
+  send: () => Promise.resolve(false),
+  callerGone: new AbortController().signal,
+  close: () => Promise.resolve(),
+};
+
+/**
+ * The worker's way to the callers: directly when the api runs in this process, else as JSON lines over one HTTP request
+ * to the api's internal port.
+ * @param hub the api's hub where it is in this process
+ */
+export function createReplyChannel(hub: ReplyHub | undefined, dispatcher: Dispatcher, log: Logger): ReplyChannel {
+  return {
+    open(requestId, address) {
+      if (address.processId === hub?.processId) return hub.connect(requestId, address.token) ?? nobody;
+      return openRemote(requestId, address, dispatcher, log);
+    },
+  };
+}
+
+function openRemote(requestId: string, address: ReplyAddress, dispatcher: Dispatcher, log: Logger): ReplySink {
+  const body = new PassThrough();
+  const gone = new AbortController();
+  // The api answers when the caller has all of it, or at once when nobody waits: either way nothing more is wanted.
+  const answered = request(new URL(`/internal/replies/${requestId}`, address.url), {
+    dispatcher,
+    method: 'POST',
+    headers: { authorization: `Bearer ${address.token}`, 'content-type': 'application/x-ndjson' },
+    body,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  })
+    .then(async (response) => {
+      await response.body.dump();
+      if (response.statusCode !== 204) gone.abort();
+    })
+    .catch((error: unknown) => {
+      log.info({ err: error, requestId }, 'the reply channel was lost; the answer stays in the database');
+    })
+    .finally(() => body.destroy());
+  body.on('error', () => undefined);
+  return {
+    callerGone: gone.signal,
+    async send(event: ReplyEvent) {
+      if (gone.signal.aborted || body.destroyed) return false;
+      if (!body.write(`${JSON.stringify(event)}\n`)) {
+        await Promise.race([once(body, 'drain').catch(() => undefined), answered]);
+      }
+      return !gone.signal.aborted;
+    },
+    async close() {
+      body.end();
+      await answered;
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import { ActivityFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import type { AttemptFailure } from '../core/contracts/failure.ts';
+
+/**
+ * What it means for a request that Temporal gave its activity up: no worker took it in time, or the workers that took it
+ * died. Rethrows what is not an activity's failure, cancellation above all.
+ */
+export function lostAttempt(error: unknown): AttemptFailure {
+  if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+  const cause = error.cause;
+  const neverStarted = cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_START';
+  return neverStarted
+    ? {
+        class: 'lane_unavailable',
+        answerStarted: false,
+        reachedUpstream: false,
+        reason: 'no worker of this lane took the request in time',
+      }
+    : {
+        class: 'process_lost',
+        answerStarted: false,
+        reachedUpstream: true,
+        reason: 'the workers that took the request were lost',
+      };
+}

@@ -1,0 +1,41 @@
+import type { ChunkInput, LineResult } from '../core/contracts/batch.ts';
+import { TASK_PRIORITY } from '../core/contracts/queues.ts';
+import { ATTEMPT_DEADLINE_MS, LINE_SLOT_WAIT_MS } from '../core/contracts/timings.ts';
+import type { LineGroup } from './line-queue.ts';
+import { lostAttempt } from './lost-attempt.ts';
+import { laneActivities } from './proxies.ts';
+
+/** One activity for a group of lines on one lane. When Temporal gives the activity up, each line has that failure. */
+export async function serveGroup(input: ChunkInput, { lane, lines }: LineGroup): Promise<LineResult[]> {
+  const { unavailableUntil: _, ...laneRef } = lane;
+  const { batchId, keyId, chunkIndex, expiresAt } = input;
+  const startedAt = Date.now();
+  const tasks = lines.map(({ line, attempts }) => ({ line, attempt: attempts.length + 1, previous: attempts }));
+  try {
+    return await laneActivities({
+      laneId: lane.laneId,
+      slotWaitMs: LINE_SLOT_WAIT_MS,
+      // A group's lines run side by side, but a lane with few slots takes them in turns.
+      limitMs: ATTEMPT_DEADLINE_MS * Math.ceil(lines.length / lane.concurrency) + LINE_SLOT_WAIT_MS,
+      priorityKey: TASK_PRIORITY.batch,
+      fairnessKey: keyId,
+      summary: summaryOf(
+        lines.map(({ line }) => line),
+        lane.alias,
+      ),
+    }).serveLines({ batchId, keyId, chunkIndex, lane: laneRef, lines: tasks, expiresAt });
+  } catch (error) {
+    const failure = lostAttempt(error);
+    const { class: outcome, reachedUpstream, reason } = failure;
+    const durationMs = Date.now() - startedAt;
+    return tasks.map(({ line, attempt }) => ({
+      line,
+      failure,
+      record: { laneId: lane.laneId, attempt, outcome, reachedUpstream, startedAt, durationMs, reason },
+    }));
+  }
+}
+
+function summaryOf(lines: readonly number[], alias: string): string {
+  return lines.length === 1 ? `line ${lines[0]} on ${alias}` : `${lines.length} lines from ${lines[0]} on ${alias}`;
+}
