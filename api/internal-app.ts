@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline';
-import { fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Logger } from '../core/log.ts';
 import type { ReplyHub } from '../core/reply-hub.ts';
 import type { ReplyEvent } from '../core/reply.ts';
@@ -9,7 +9,11 @@ import type { ReplyEvent } from '../core/reply.ts';
  * request's one-time token and JSON lines as the body. 204 when all was taken, 410 as soon as nobody waits.
  */
 export function createInternalApp(hub: ReplyHub, logger: Logger): FastifyInstance {
-  const app = fastify({ loggerInstance: logger as FastifyBaseLogger, disableRequestLogging: true, requestTimeout: 0 });
+  const app = fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    requestTimeout: 0,
+  });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload));
 

@@ -30,7 +30,9 @@ export function createProgram(io: CliIo): Command {
       writeOut: (text) => io.out(text.trimEnd()),
       writeErr: (text) => io.err(text.trimEnd()),
     })
-    .showHelpAfterError('(see --help)');
+    .showHelpAfterError('(see --help)')
+    // commander would end the process in the middle of a command; `run` makes an exit code of it.
+    .exitOverride();
   const context = createCliContext(io);
   for (const register of [registerLogin, registerAccounts, registerLanes, registerRoutes, registerKeys, registerLogs]) {
     register(program, context);

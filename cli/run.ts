@@ -1,4 +1,4 @@
-import { CommanderError, type Command } from 'commander';
+import { CommanderError } from 'commander';
 import { CliError } from './cli-error.ts';
 import type { CliIo } from './cli-io.ts';
 import { createProgram } from './program.ts';
@@ -10,9 +10,7 @@ import { createProgram } from './program.ts';
  */
 export async function run(args: readonly string[], io: CliIo): Promise<number> {
   try {
-    const program = createProgram(io);
-    throwInsteadOfExit(program);
-    await program.parseAsync(args, { from: 'user' });
+    await createProgram(io).parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
     // commander has told its own errors, and help is none.
@@ -21,10 +19,4 @@ export async function run(args: readonly string[], io: CliIo): Promise<number> {
     io.err(error instanceof Error ? error.message : 'The command failed.');
     return error instanceof CliError ? error.exitCode : 1;
   }
-}
-
-/** commander would end the process in the middle of a command. */
-function throwInsteadOfExit(command: Command): void {
-  command.exitOverride();
-  for (const sub of command.commands) throwInsteadOfExit(sub);
 }

@@ -1,6 +1,7 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface, type Interface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CliError } from './cli-error.ts';
 import type { CliIo } from './cli-io.ts';
 import { readEnvironment } from './read-environment.ts';
 
@@ -16,26 +17,32 @@ export function createTerminalIo(interrupted: AbortSignal): CliIo {
     sleep: (ms) => sleep(ms, undefined, { signal: interrupted }),
     confirm: async (question) => {
       if (!isTerminal) return null;
-      const lines = createInterface({ input: process.stdin, output: process.stderr });
-      try {
-        return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `, { signal: interrupted })).trim());
-      } finally {
-        lines.close();
-      }
+      const answer = await ask(createInterface({ input: process.stdin, output: process.stderr }), `${question} [y/N] `);
+      return /^y(es)?$/i.test(answer.trim());
     },
     readSecret: async (prompt) => {
       if (!isTerminal) return readAll(process.stdin);
       process.stderr.write(prompt);
       const silent = new Writable({ write: (_bytes, _encoding, done) => done() });
-      const lines = createInterface({ input: process.stdin, output: silent, terminal: true });
       try {
-        return await lines.question('', { signal: interrupted });
+        return await ask(createInterface({ input: process.stdin, output: silent, terminal: true }), '');
       } finally {
-        lines.close();
         process.stderr.write('\n');
       }
     },
   };
+}
+
+/** A terminal that is asked a question gives Ctrl-C and Ctrl-D to the question and not to the process: both close it. */
+async function ask(lines: Interface, question: string): Promise<string> {
+  const closed = new Promise<never>((_, reject) => {
+    lines.once('close', () => reject(new CliError('Interrupted.', 130)));
+  });
+  try {
+    return await Promise.race([lines.question(question), closed]);
+  } finally {
+    lines.close();
+  }
 }
 
 async function readAll(input: AsyncIterable<Uint8Array>): Promise<string> {

@@ -7,7 +7,9 @@ import { startEmbedded } from './embedded.ts';
 
 /** `npm start`: Temporal, MongoDB, the api and a worker over one data folder, until Ctrl-C. */
 const options = new Command('npm start --')
-  .description('Starts flatlane with everything it needs. Further settings are environment variables: see docs/configuration.md.')
+  .description(
+    'Starts flatlane with everything it needs. Further settings are environment variables: see docs/configuration.md.',
+  )
   .option('--data <folder>', 'folder for everything that must survive (default: .flatlane)')
   .option('--port <number>', 'port of the API (default: 8484)')
   .option('--admin-port <number>', 'port of the admin routes (default: 8485)')

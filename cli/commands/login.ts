@@ -13,7 +13,7 @@ export function registerLogin(program: Command, context: CliContext): void {
     .option('--yes', 'confirm a second account without being asked')
     .action(async ({ alias, yes = false }: { alias: string; yes?: boolean }, command: Command) => {
       const client = await context.connect(command);
-      const say = context.wantsJson(command) ? io.err : io.out;
+      const say = (line: string): void => (context.wantsJson(command) ? io.err(line) : io.out(line));
       const account = await signIn({ io, client, alias, yes, say });
       context.show(command, { account }, () => {
         const plan = formatText(account.planType);

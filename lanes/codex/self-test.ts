@@ -114,8 +114,6 @@ async function startUnderTest(
 
 /** Each way of telling a model its tools is tried: models of the lite kind get them as an item of the input. */
 async function tryEverything(test: UnderTest, server: SelfTestServer): Promise<string | undefined> {
-  const warning = test.process.configWarnings()[0];
-  if (warning !== undefined) return `the Codex CLI warns about its configuration: ${warning}`;
   for (const lite of [false, true]) {
     const model = test.catalogue.models.find((known) => known.lite === lite)?.slug;
     if (model === undefined) continue;
@@ -124,7 +122,9 @@ async function tryEverything(test: UnderTest, server: SelfTestServer): Promise<s
       if (why !== undefined) return `${model}: ${why}`;
     }
   }
-  return undefined;
+  // Last: warnings may come some time after the start.
+  const warning = test.process.configWarnings()[0];
+  return warning === undefined ? undefined : `the Codex CLI warns about its configuration: ${warning}`;
 }
 
 const threadStarted = z.object({ thread: z.object({ id: z.string() }) });

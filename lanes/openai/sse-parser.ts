@@ -1,5 +1,5 @@
 /** One line must fit into memory many times over; a chunk of a chat completion has some hundred bytes, an image some MiB. */
-export const SSE_EVENT_LIMIT_CHARACTERS = 16 * 1024 * 1024;
+const SSE_EVENT_LIMIT_CHARACTERS = 16 * 1024 * 1024;
 
 /** What came is no event stream: bytes that are no UTF-8, or an event past the limit. */
 export class EventStreamError extends Error {

@@ -43,9 +43,20 @@ public final class EmbeddedMongo {
   /** If the orderly end takes longer, the process ends without it; every acknowledged write is on file already. */
   private static final int END_LIMIT_MS = 8_000;
 
-  public static void main(String[] arguments) throws Exception {
-    int port = Integer.parseInt(arguments[0]);
-    MVStore store = openStore(arguments[1]);
+  public static void main(String[] arguments) {
+    try {
+      serve(Integer.parseInt(arguments[0]), arguments[1]);
+      startDaemon("end-limit", EmbeddedMongo::endHard);
+      System.exit(0);
+    } catch (RuntimeException cause) {
+      // The server's own threads would keep the process alive without a server.
+      System.err.println("cannot serve: " + cause);
+      System.exit(1);
+    }
+  }
+
+  private static void serve(int port, String file) {
+    MVStore store = openStore(file);
     Committer committer = new Committer(store);
     MongoServer server = new MongoServer(createBackend(store, committer));
     server.bind("127.0.0.1", port);
@@ -56,8 +67,6 @@ public final class EmbeddedMongo {
     startDaemon("housekeeping", committer::keepHouse);
     System.out.println("ready");
     waitForEndOf(System.in);
-    startDaemon("end-limit", EmbeddedMongo::endHard);
-    System.exit(0);
   }
 
   private static MVStore openStore(String file) {

@@ -16,18 +16,35 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-const without = (...left: string[]): string[] => BARE_MODEL_SETTINGS.filter((setting) => !left.includes(setting));
-
 describe('the self-test of the plan lanes', () => {
   it('passes with the settings that serve callers, and leaves nothing behind', async () => {
     expect(await runSelfTest({ dataDir, log })).toEqual({ ok: true });
     expect(await readdir(dataDir)).toEqual([]);
   });
 
-  it.each(
-    BARE_MODEL_SETTINGS.map((s)=>[s])
-  )('fails without %s', async (setting) => {
-    const result = await runSelfTest({ dataDir, log, settings: without(setting) });
-    console.log(setting, JSON.stringify(result));
+  it.each([
+    ['features.shell_tool=false', 'other tools are advertised than were given: exec_command, write_stdin'],
+    ['features.multi_agent=false', 'other tools are advertised than were given: '],
+    ['features.goals=false', 'other tools are advertised than were given: '],
+    ['features.view_image=false', 'other tools are advertised than were given: view_image'],
+    ['web_search="disabled"', 'other tools are advertised than were given: web_search'],
+    ['tools.experimental_request_user_input.enabled=false', 'other tools are advertised than were given: '],
+    ['skills.include_instructions=false', 'the input is not what was given'],
+    ['include_permissions_instructions=false', 'the input is not what was given'],
+    ['include_environment_context=false', 'the input is not what was given'],
+  ])('fails when %s is left out', async (setting, why) => {
+    expect(BARE_MODEL_SETTINGS).toContain(setting);
+    const settings = BARE_MODEL_SETTINGS.filter((kept) => kept !== setting);
+    const result = await runSelfTest({ dataDir, log, settings });
+    expect(result).toEqual({ ok: false, why: expect.stringContaining(why) as string });
+  });
+
+  it('fails when the CLI warns about its configuration', async () => {
+    const result = await runSelfTest({
+      dataDir,
+      log,
+      settings: [...BARE_MODEL_SETTINGS, 'features.no_such_feature=true'],
+    });
+    expect(result).toEqual({ ok: false, why: expect.stringContaining('no_such_feature') as string });
   });
 });

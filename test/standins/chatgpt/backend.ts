@@ -136,12 +136,12 @@ export async function startChatgptBackend(options: ChatgptBackendOptions = {}): 
     },
     codexConfig: [`chatgpt_base_url="${url}/backend-api"`, `openai_base_url="${url}/backend-api/codex"`],
     accounts,
-    approve: signIn.approve,
-    pendingCodes: signIn.pendingCodes,
+    approve: (userCode, alias) => signIn.approve(userCode, alias),
+    pendingCodes: () => signIn.pendingCodes(),
     script: (alias, patch) => named(alias).patch(patch),
     resetWindow: (alias) => named(alias).resetWindow(),
-    attempts: log.attempts,
-    counts: log.counts,
+    attempts: () => log.attempts(),
+    counts: () => log.counts(),
     reset() {
       log.reset();
       for (const account of accounts.values()) account.resetWindow();

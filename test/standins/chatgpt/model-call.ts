@@ -56,7 +56,10 @@ export async function serveModelCall(call: ModelCall): Promise<ServedResponse | 
   });
   const script = account.script();
   const words = parseMagicWords(prompt.lastUserText, account.takeFailure());
-  const aborted = (): undefined => finish('aborted', 0);
+  const aborted = (): undefined => {
+    finish('aborted', 0);
+    return undefined;
+  };
 
   const delayMs = words.delayMs + (script.delayMs ?? 0);
   if (delayMs > 0 && !(await pause(delayMs, wire.signal))) return aborted();
@@ -98,6 +101,7 @@ export async function serveModelCall(call: ModelCall): Promise<ServedResponse | 
     finish('cut', 200);
     return undefined;
   }
+  if (wire.signal.aborted) return aborted();
   for (const event of events.closing) wire.send(event);
   wire.end();
   finish('answered', 200);

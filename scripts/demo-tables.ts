@@ -1,0 +1,45 @@
+import type { LaneTotalsShown } from './admin-http.ts';
+import type { BatchCheck } from './check-batch.ts';
+import { formatTable } from './table.ts';
+
+/** A batch's lines and cost by lane. */
+export function showLanes(totals: readonly LaneTotalsShown[], aliases: ReadonlyMap<string, string>): string {
+  return formatTable(
+    ['lane', 'lines', 'paid', 'on the meter'],
+    totals.map(({ laneId, entries, costMicros, meterMicros }) => [
+      laneId === null ? 'none' : (aliases.get(laneId) ?? laneId),
+      entries,
+      usd(costMicros),
+      usd(meterMicros),
+    ]),
+  );
+}
+
+/** What the checker found, with the model calls that the stand-ins saw. */
+export function showOutcome(
+  check: BatchCheck,
+  totals: readonly LaneTotalsShown[],
+  upstreamCalls: number,
+  seconds: number,
+): string {
+  const sum = (pick: (row: LaneTotalsShown) => number): number => totals.reduce((all, row) => all + pick(row), 0);
+  return formatTable(
+    ['batch', 'value'],
+    [
+      ['lines in', check.expected],
+      ['lines answered', check.completed],
+      ['lines failed', check.failed],
+      ['lines lost', check.lost.length],
+      ['lines twice', check.twice.length],
+      // Calls that brought no line its answer: refused by a window that was out, cut off, or answered a second time.
+      ['attempts wasted', upstreamCalls - check.completed],
+      ['cost paid', usd(sum((row) => row.costMicros))],
+      ['cost on the meter', usd(sum((row) => row.meterMicros))],
+      ['rows a second', (check.expected / seconds).toFixed(1)],
+    ],
+  );
+}
+
+function usd(micros: number): string {
+  return `$${(micros / 1_000_000).toFixed(4)}`;
+}

@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What scripts need of a batch object. */
+export interface BatchShown {
+  readonly id: string;
+  readonly status: string;
+  readonly output_file_id: string | null;
+  readonly error_file_id: string | null;
+  readonly errors: { readonly data: readonly { readonly message: string; readonly line: number | null }[] } | null;
+  readonly request_counts: { readonly total: number; readonly completed: number; readonly failed: number };
+}
+
+const OVER = new Set(['completed', 'failed', 'expired', 'cancelled']);
+
+/** The public API as scripts use it; tests use the official client instead. */
+export function createOpenaiHttp(baseUrl: string, key: string) {
+  const authorization = `Bearer ${key}`;
+  const json = async <Answer>(path: string, init: RequestInit = {}): Promise<Answer> => {
+    const response = await fetch(`${baseUrl}${path}`, { ...init, headers: { authorization, ...init.headers } });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);
+    return JSON.parse(text) as Answer;
+  };
+  const post = <Answer>(path: string, body: unknown): Promise<Answer> =>
+    json<Answer>(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+  return {
+    post,
+    /** Uploads lines and starts a batch of them. */
+    async startBatch(lines: readonly string[], name: string): Promise<BatchShown> {
+      const form = new FormData();
+      form.append('purpose', 'batch');
+      form.append('file', new Blob([`${lines.join('\n')}\n`]), name);
+      const file = await json<{ id: string }>('/files', { method: 'POST', body: form });
+      return post<BatchShown>('/batches', {
+        input_file_id: file.id,
+        endpoint: '/v1/chat/completions',
+        completion_window: '24h',
+      });
+    },
+    batch: (id: string) => json<BatchShown>(`/batches/${id}`),
+    /** Looks at a batch until it is over. */
+    async waitForBatch(id: string, onLook: (batch: BatchShown) => void, everyMs = 250): Promise<BatchShown> {
+      for (;;) {
+        const batch = await json<BatchShown>(`/batches/${id}`);
+        onLook(batch);
+        if (OVER.has(batch.status)) return batch;
+        await sleep(everyMs);
+      }
+    },
+    /** The lines of a result file; none for a file that was not written. */
+    async resultLines(fileId: string | null): Promise<string[]> {
+      if (fileId === null) return [];
+      const response = await fetch(`${baseUrl}/files/${fileId}/content`, { headers: { authorization } });
+      if (!response.ok) throw new Error(`the content of ${fileId} answered ${response.status}`);
+      return (await response.text()).split('\n').filter((line) => line !== '');
+    },
+  };
+}
+
+export type OpenaiHttp = ReturnType<typeof createOpenaiHttp>;

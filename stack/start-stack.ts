@@ -1,0 +1,102 @@
+import type { Logger } from '../core/log.ts';
+import { lockFolder } from './folder-lock.ts';
+import type { PingMongodb } from './mongodb/health.ts';
+import { startMongodb } from './mongodb/start-mongodb.ts';
+import { MONGODB_ADVICE, mongodbWays } from './mongodb/ways.ts';
+import type { OnProgress } from './progress.ts';
+import { resolveChain } from './resolve-chain.ts';
+import { stateFolder, type RunningPart } from './running-part.ts';
+import { startTemporal } from './temporal/start-temporal.ts';
+import { TEMPORAL_ADVICE, temporalWays } from './temporal/ways.ts';
+import { createToolCache, toolCacheFolder } from './tool-cache.ts';
+
+export type { RunningPart } from './running-part.ts';
+export { startMongodb } from './mongodb/start-mongodb.ts';
+export { startTemporal } from './temporal/start-temporal.ts';
+
+export interface StackOptions {
+  readonly dataDir: string;
+  readonly temporalAddress?: string | undefined;
+  readonly temporalNamespace?: string | undefined;
+  readonly temporalApiKey?: string | undefined;
+  readonly temporalTls?: boolean | undefined;
+  readonly mongodbUri?: string | undefined;
+  readonly temporalPort?: number | undefined;
+  readonly temporalUiPort?: number | undefined;
+  readonly mongodbPort?: number | undefined;
+  /** A health check of MongoDB with the driver, which is not to be had here. */
+  readonly pingMongodb?: PingMongodb | undefined;
+  readonly log: Logger;
+  readonly onProgress: OnProgress;
+}
+
+export interface RunningStack {
+  readonly temporal: RunningPart;
+  readonly mongodb: RunningPart;
+  stop(): Promise<void>;
+}
+
+/**
+ * Brings up the servers that the product runs on, each by the first of its ways that works, and keeps them up.
+ * @throws Error when a part cannot be had (with all ways and reasons), a port is in use, or another process has the data
+ * folder. What had been started is stopped again.
+ */
+export async function startStack(options: StackOptions): Promise<RunningStack> {
+  const { dataDir, log, onProgress } = options;
+  const release = await lockFolder(stateFolder(dataDir), 'stack', log);
+  const started = await Promise.allSettled([
+    startTemporal({
+      dataDir,
+      address: options.temporalAddress,
+      namespace: options.temporalNamespace,
+      apiKey: options.temporalApiKey,
+      tls: options.temporalTls,
+      port: options.temporalPort,
+      uiPort: options.temporalUiPort,
+      log,
+      onProgress,
+    }),
+    startMongodb({
+      dataDir,
+      uri: options.mongodbUri,
+      port: options.mongodbPort,
+      ping: options.pingMongodb,
+      log,
+      onProgress,
+    }),
+  ]);
+  const stop = async (): Promise<void> => {
+    await Promise.all(started.flatMap((part) => (part.status === 'fulfilled' ? [part.value.stop()] : [])));
+    await release().catch(() => undefined);
+  };
+  const [temporal, mongodb] = started;
+  if (temporal.status === 'fulfilled' && mongodb.status === 'fulfilled') {
+    return { temporal: temporal.value, mongodb: mongodb.value, stop };
+  }
+  await stop();
+  const failures = started.flatMap((part) => (part.status === 'rejected' ? [part.reason as Error] : []));
+  throw failures.length === 1
+    ? failures[0]
+    : new AggregateError(failures, failures.map(({ message }) => message).join('\n\n'));
+}
+
+/**
+ * Makes sure that both servers can be started without a fetch or a build, and says by which way each will be.
+ * @throws Error that lists the ways that were tried.
+ */
+export async function ensureTools(
+  onProgress: OnProgress,
+): Promise<{ readonly temporal: string; readonly mongodb: string }> {
+  const cache = createToolCache(toolCacheFolder(), onProgress);
+  const temporal = await resolveChain({
+    part: 'Temporal server',
+    ways: temporalWays(null, cache),
+    advice: TEMPORAL_ADVICE,
+  });
+  const mongodb = await resolveChain({
+    part: 'MongoDB',
+    ways: mongodbWays(null, null, cache),
+    advice: MONGODB_ADVICE,
+  });
+  return { temporal: temporal.how, mongodb: mongodb.how };
+}

@@ -1,0 +1,77 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createProgram } from '../../cli/program.ts';
+import { ADMIN_KEY, failed } from './admin-fake.ts';
+import { startCliBench, type CliBench } from './cli-bench.ts';
+
+let bench: CliBench;
+
+beforeEach(async () => {
+  bench = await startCliBench();
+});
+
+afterEach(() => bench.close());
+
+describe('flatlane, when something is wrong', () => {
+  it('passes on what the admin API says', async () => {
+    bench.admin.on('GET /admin/keys', failed(409, 'Not now.\u001b[2J'));
+    expect(await bench.flatlane('keys')).toBe(1);
+    expect(bench.err).toEqual(['Not now.?[2J']);
+  });
+
+  it('says what to do about a wrong key', async () => {
+    expect(await bench.flatlane('--admin-key', 'sk-fl-other', 'keys')).toBe(1);
+    expect(bench.err).toHaveLength(1);
+    expect(bench.err[0]).toContain('FLATLANE_ADMIN_KEY');
+  });
+
+  it('says what to do when nothing answers', async () => {
+    await bench.admin.close();
+    expect(await bench.flatlane('keys')).toBe(1);
+    expect(bench.err).toEqual([
+      `Nothing answers at ${bench.admin.url}. Start flatlane, or say where it is with --admin-url.`,
+    ]);
+  });
+
+  it('says so when something else answers', async () => {
+    bench.admin.on('GET /admin/keys', { hello: 'world' });
+    expect(await bench.flatlane('keys')).toBe(1);
+    expect(bench.err[0]).toContain('no admin API that this version understands');
+  });
+
+  it('refuses an address that is none', async () => {
+    expect(await bench.flatlane('--admin-url', '127.0.0.1:8485', 'keys')).toBe(1);
+    expect(bench.err[0]).toContain('http://127.0.0.1:8485');
+  });
+
+  it('ends well after help', async () => {
+    expect(await bench.flatlane('lanes', 'add-key', '--help')).toBe(0);
+    expect(bench.out.join('\n')).toContain('--key-env <name>');
+  });
+});
+
+describe('the admin key', () => {
+  it('is taken from the data folder, and its absence is told', async () => {
+    vi.stubEnv('FLATLANE_ADMIN_KEY', undefined);
+    const folder = await mkdtemp(join(tmpdir(), 'flatlane-cli-'));
+    bench.admin.on('GET /admin/lanes', { data: [] });
+    const attempt = (): Promise<unknown> =>
+      createProgram({
+        out: () => {},
+        err: () => {},
+        confirm: async () => null,
+        readSecret: async () => '',
+        readEnvironment: () => undefined,
+        interrupted: new AbortController().signal,
+        now: () => 0,
+        sleep: async () => {},
+      }).parseAsync(['--admin-url', bench.admin.url, '--data', folder, 'lanes'], { from: 'user' });
+    await expect(attempt()).rejects.toThrow(/There is no admin key: .*admin-key can't be read/);
+    await writeFile(join(folder, 'admin-key'), `${ADMIN_KEY}\n`);
+    await attempt();
+    expect(bench.admin.seen).toHaveLength(1);
+    await rm(folder, { recursive: true });
+  });
+});

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { isDeeperThan, MAX_JSON_DEPTH, parseBoundedJson } from '../../../core/wire/json-limits.ts';
+
+const nested = (depth: number): Buffer => Buffer.from('['.repeat(depth) + ']'.repeat(depth));
+
+describe('parseBoundedJson', () => {
+  it('parses what is within the bounds', () => {
+    expect(parseBoundedJson(Buffer.from('{"a":["ü",1]}'))).toEqual({ ok: true, value: { a: ['ü', 1] } });
+  });
+
+  it('takes the deepest nesting that is allowed and refuses one level more', () => {
+    expect(parseBoundedJson(nested(MAX_JSON_DEPTH)).ok).toBe(true);
+    expect(parseBoundedJson(nested(MAX_JSON_DEPTH + 1))).toEqual({ ok: false, reason: 'too_deep' });
+  });
+
+  it('refuses a hundred thousand levels without overflowing', () => {
+    expect(parseBoundedJson(nested(100_000))).toEqual({ ok: false, reason: 'too_deep' });
+  });
+
+  it('does not count brackets within strings, nor escaped quotes as their end', () => {
+    expect(isDeeperThan(Buffer.from(JSON.stringify({ a: `"${'['.repeat(100)}\\` })), 1)).toBe(false);
+  });
+
+  it.each([
+    ['bytes that are not UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'not_utf8'],
+    ['half a multi-byte character', Buffer.from([0x22, 0xc3, 0x22]), 'not_utf8'],
+    ['a cut text', Buffer.from('{"a":'), 'not_json'],
+    ['two values', Buffer.from('{} {}'), 'not_json'],
+    ['nothing', Buffer.from(''), 'not_json'],
+  ])('refuses %s', (_what, bytes, reason) => {
+    expect(parseBoundedJson(bytes)).toEqual({ ok: false, reason });
+  });
+
+  it.each([
+    ['__proto__', '{"__proto__":{"admin":true}}'],
+    ['constructor', '{"a":[{"b":{"constructor":1}}]}'],
+    ['prototype', '{"prototype":null}'],
+    ['__proto__', '{"\\u005f_proto__":1}'],
+  ])('refuses the key %s in %s', (key, text) => {
+    expect(parseBoundedJson(Buffer.from(text))).toEqual({ ok: false, reason: 'forbidden_key', key });
+  });
+
+  it('allows those words as values', () => {
+    expect(parseBoundedJson(Buffer.from('{"a":"constructor","b":["__proto__"]}')).ok).toBe(true);
+  });
+});

@@ -1,0 +1,227 @@
+import { describe, expect, it } from 'vitest';
+import { chatRequestSchema } from '../../../core/wire/chat-request.ts';
+import { isRefusal, type Refusal } from '../../../lanes/codex/refusal.ts';
+import { isClosed } from '../../../lanes/codex/translate-format.ts';
+import { translateRequest, type TurnRequest } from '../../../lanes/codex/translate-request.ts';
+
+const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+const user = { role: 'user', content: 'hello' };
+const call = (id: string): object => ({ id, type: 'function', function: { name: 'f', arguments: '{"a":1}' } });
+const tool = (name: string, more: object = {}): object => ({ type: 'function', function: { name, ...more } });
+
+function translate(body: object, efforts?: readonly string[]): TurnRequest | Refusal {
+  return translateRequest(chatRequestSchema.parse({ model: 'm', messages: [user], ...body }), efforts);
+}
+
+function translated(body: object, efforts?: readonly string[]): TurnRequest {
+  const result = translate(body, efforts);
+  if (isRefusal(result)) throw result.error;
+  return result;
+}
+
+describe('translateRequest', () => {
+  it('turns a history into items, in order, with system messages at their own places', () => {
+    const { items } = translated({
+      messages: [
+        { role: 'system', content: 'be brief' },
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'one' },
+            { type: 'text', text: 'two' },
+          ],
+        },
+        { role: 'assistant', content: 'well', tool_calls: [call('c1'), call('c2')] },
+        { role: 'tool', tool_call_id: 'c2', content: 'second' },
+        { role: 'tool', tool_call_id: 'c1', content: [{ type: 'text', text: 'first' }] },
+        { role: 'developer', content: 'now in French' },
+        { role: 'assistant', content: [{ type: 'refusal', refusal: 'no' }] },
+        user,
+      ],
+    });
+    expect(items).toEqual([
+      { type: 'message', role: 'developer', content: [{ type: 'input_text', text: 'be brief' }] },
+      {
+        type: 'message',
+        role: 'user',
+        content: [
+          { type: 'input_text', text: 'one' },
+          { type: 'input_text', text: 'two' },
+        ],
+      },
+      { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'well' }] },
+      { type: 'function_call', name: 'f', arguments: '{"a":1}', call_id: 'c1' },
+      { type: 'function_call', name: 'f', arguments: '{"a":1}', call_id: 'c2' },
+      { type: 'function_call_output', call_id: 'c2', output: 'second' },
+      { type: 'function_call_output', call_id: 'c1', output: 'first' },
+      { type: 'message', role: 'developer', content: [{ type: 'input_text', text: 'now in French' }] },
+      { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'no' }] },
+      { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hello' }] },
+    ]);
+  });
+
+  it.each([
+    ['a result without a call', [user, { role: 'tool', tool_call_id: 'x', content: 'r' }], 'messages[1].tool_call_id'],
+    ['a call without a result', [user, { role: 'assistant', tool_calls: [call('c1')] }, user], 'messages[2]'],
+    ['a call at the end', [user, { role: 'assistant', tool_calls: [call('c1')] }], 'messages[1]'],
+  ])("takes %s as the caller's fault", (_, messages, param) => {
+    expect(translate({ messages })).toMatchObject({ class: 'caller_fault', error: { status: 400, param } });
+  });
+
+  it.each([
+    ['image/png', `data:image/png;base64,${PNG}`],
+    ['image/jpeg', 'data:image/jpeg;base64,/9j/4AAQ'],
+    ['image/gif', 'data:image/gif;base64,R0lGODlhAQAB'],
+    ['image/webp', 'data:image/webp;base64,UklGRhoAAABX'],
+  ])('takes %s as a data: URL', (_, url) => {
+    const content = [{ type: 'image_url', image_url: { url, detail: 'low' } }];
+    expect(translated({ messages: [{ role: 'user', content }] }).items[0]).toEqual({
+      type: 'message',
+      role: 'user',
+      content: [{ type: 'input_image', image_url: url, detail: 'low' }],
+    });
+  });
+
+  it.each([
+    ['an image by URL', { type: 'image_url', image_url: { url: 'https://example.com/a.png' } }, '.image_url.url'],
+    ['another type', { type: 'image_url', image_url: { url: 'data:image/svg+xml;base64,PHN2Zz4=' } }, '.image_url.url'],
+    ['a false type', { type: 'image_url', image_url: { url: 'data:image/png;base64,/9j/4AAQ' } }, '.image_url.url'],
+    ['no base64', { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGg!!' } }, '.image_url.url'],
+    [
+      'more than 20 MB',
+      { type: 'image_url', image_url: { url: `data:image/png;base64,iVBORw0KGgo${'A'.repeat(28_000_000)}` } },
+      '.image_url.url',
+    ],
+    ['audio', { type: 'input_audio', input_audio: {} }, ''],
+    ['a file', { type: 'file', file: {} }, ''],
+  ])('leaves content with %s to other lanes', (_, part, suffix) => {
+    expect(translate({ messages: [{ role: 'user', content: [part] }] })).toMatchObject({
+      class: 'unsupported',
+      error: {
+        status: 400,
+        param: `messages[0].content[0]${suffix}`,
+        body: { error: { code: 'unsupported_parameter' } },
+      },
+    });
+  });
+
+  it.each([
+    ['n', { n: 2 }],
+    ['logprobs', { logprobs: true }],
+    ['logprobs', { top_logprobs: 3 }],
+    ['modalities', { modalities: ['text', 'audio'] }],
+    ['audio', { audio: { voice: 'x' } }],
+    ['functions', { functions: [] }],
+    ['web_search_options', { web_search_options: {} }],
+    ['tool_choice', { tools: [tool('f')], tool_choice: 'required' }],
+    ['tool_choice', { tools: [tool('f')], tool_choice: { type: 'function', function: { name: 'f' } } }],
+    ['tools[1]', { tools: [tool('f'), { type: 'custom', custom: { name: 'g' } }] }],
+    ['tools[1].function.name', { tools: [tool('f'), tool('f')] }],
+    ['reasoning_effort', { reasoning_effort: 'ultra' }],
+  ])('leaves %s to other lanes: %j', (param, body) => {
+    expect(translate(body)).toMatchObject({ class: 'unsupported', error: { status: 400, param } });
+  });
+
+  it('lists what has no effect, and nothing that says nothing about the answer', () => {
+    const { ignoredParams } = translated({
+      temperature: 0.5,
+      top_p: 1,
+      max_tokens: 10,
+      max_completion_tokens: 10,
+      presence_penalty: 1,
+      frequency_penalty: 1,
+      seed: 1,
+      stop: ['x'],
+      service_tier: 'flex',
+      n: 1,
+      logprobs: false,
+      user: 'u',
+      metadata: { a: 'b' },
+      store: true,
+      stream: true,
+      stream_options: { include_usage: true },
+      logit_bias: null,
+      tools: [tool('f', { strict: true })],
+    });
+    expect(ignoredParams).toEqual([
+      'frequency_penalty',
+      'max_completion_tokens',
+      'max_tokens',
+      'presence_penalty',
+      'seed',
+      'service_tier',
+      'stop',
+      'temperature',
+      'top_p',
+      'tools.function.strict',
+    ]);
+  });
+
+  it('offers functions, and none when tool_choice is none', () => {
+    const tools = [tool('f', { description: 'd', parameters: { type: 'object', properties: { a: {} } } }), tool('g')];
+    expect(translated({ tools, tool_choice: 'auto' }).dynamicTools).toEqual([
+      { type: 'function', name: 'f', description: 'd', inputSchema: { type: 'object', properties: { a: {} } } },
+      { type: 'function', name: 'g', description: '', inputSchema: { type: 'object', properties: {} } },
+    ]);
+    expect(translated({ tools, tool_choice: 'none' }).dynamicTools).toEqual([]);
+  });
+
+  it('passes effort and verbosity on where the model has them', () => {
+    expect(translated({ reasoning_effort: 'high', verbosity: 'low' }, ['low', 'high'])).toMatchObject({
+      effort: 'high',
+      verbosity: 'low',
+    });
+    expect(translate({ reasoning_effort: 'minimal' }, ['low', 'high'])).toMatchObject({ class: 'unsupported' });
+    expect(translate({ reasoning_effort: 'ultra' }, ['low', 'ultra'])).toMatchObject({ class: 'unsupported' });
+  });
+
+  describe('with a format', () => {
+    const closed = {
+      type: 'object',
+      properties: { a: { type: 'string' } },
+      required: ['a'],
+      additionalProperties: false,
+    };
+    const open = { type: 'object', properties: { a: { type: 'string' } } };
+    const schema = (json_schema: object): object => ({ response_format: { type: 'json_schema', json_schema } });
+
+    it('holds the model to a schema that is strict, or closed anyway', () => {
+      expect(translated(schema({ name: 's', schema: closed })).outputSchema).toEqual(closed);
+      expect(translated(schema({ name: 's', schema: open, strict: true })).outputSchema).toEqual(open);
+    });
+
+    it('asks in words for a schema that strict mode would refuse', () => {
+      const request = translated(schema({ name: 'shape', schema: open, strict: false }));
+      expect(request.outputSchema).toBeUndefined();
+      expect(JSON.stringify(request.items[0])).toContain('shape');
+      expect(request.json).toBe(true);
+    });
+
+    it('asks in words for a JSON object', () => {
+      const request = translated({ response_format: { type: 'json_object' } });
+      expect(request.outputSchema).toBeUndefined();
+      expect(request.items[0]).toMatchObject({ type: 'message', role: 'developer' });
+      expect(request.items).toHaveLength(2);
+    });
+
+    it('adds nothing for text', () => {
+      expect(translated({ response_format: { type: 'text' } })).toMatchObject({ json: false });
+      expect(translated({ response_format: { type: 'text' } }).items).toHaveLength(1);
+    });
+  });
+});
+
+describe('isClosed', () => {
+  const inner = { type: 'object', properties: { b: { type: 'number' } }, required: ['b'], additionalProperties: false };
+  it.each([
+    [true, { type: 'object', properties: { a: inner }, required: ['a'], additionalProperties: false }],
+    [true, { type: 'array', items: inner }],
+    [true, { anyOf: [inner, { type: 'null' }] }],
+    [false, { type: 'array', items: { type: 'object', properties: {} } }],
+    [false, { type: 'object', properties: { a: inner }, required: [], additionalProperties: false }],
+    [false, { type: 'object', properties: { a: inner }, required: ['a'], additionalProperties: true }],
+    [false, { $defs: { x: { type: 'object' } }, type: 'string' }],
+  ])('is %s for %j', (expected, schema) => {
+    expect(isClosed(schema)).toBe(expected);
+  });
+});

@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NO_USAGE } from '../../store/batches.ts';
+import { releaseFile, releaseFiles } from '../../store/release-file.ts';
+import { createBatchWorld, OWNER, result, type BatchWorld } from '../support/batch-world.ts';
+import { openTestDatabase, type TestDatabase } from '../support/mongodb.ts';
+
+let database: TestDatabase;
+let world: BatchWorld;
+beforeAll(async () => {
+  database = await openTestDatabase();
+  world = await createBatchWorld(database);
+});
+afterAll(() => database.release());
+
+const increment = { completed: 1, failed: 2, duplicates: 3, usage: { ...NO_USAGE, promptTokens: 7 } };
+
+describe('batches', () => {
+  it('go from state to state with the time and the patch of the change', async () => {
+    const { _id } = await world.putBatch('file-1');
+    expect(await world.batches.transition(_id, 'in_progress', 5, { chunks: 2, model: 'm' })).toMatchObject({
+      status: 'in_progress',
+      inProgressAt: 5,
+      chunks: 2,
+      model: 'm',
+    });
+    expect(await world.batches.transition(_id, 'finalizing', 6)).toMatchObject({ finalizingAt: 6 });
+    expect(await world.batches.transition(_id, 'completed', 7)).toMatchObject({ status: 'completed', completedAt: 7 });
+  });
+
+  it('refuse a way that is not there, and stay as they are', async () => {
+    const { _id } = await world.putBatch('file-1', { status: 'completed' });
+    expect(await world.batches.transition(_id, 'cancelling', 5)).toBeNull();
+    expect(await world.read(_id)).toMatchObject({ status: 'completed', cancellingAt: null });
+  });
+
+  it('refuse a change that was worked out from something else', async () => {
+    const { _id } = await world.putBatch('file-1', { status: 'in_progress', chunks: 3 });
+    expect(await world.batches.transition(_id, 'expired', 5, {}, { chunks: 0 })).toBeNull();
+    expect(await world.batches.transition(_id, 'expired', 5, {}, { status: 'validating' })).toBeNull();
+    expect(await world.batches.transition(_id, 'expired', 5, {}, { chunks: 3 })).not.toBeNull();
+  });
+
+  it('let exactly one of many change the state', async () => {
+    const { _id } = await world.putBatch('file-1');
+    const changes = await Promise.all(
+      Array.from({ length: 10 }, () => world.batches.transition(_id, 'in_progress', 5)),
+    );
+    expect(changes.filter((changed) => changed !== null)).toHaveLength(1);
+  });
+
+  it('add up what comes in, until they are over', async () => {
+    const { _id } = await world.putBatch('file-1', { status: 'in_progress' });
+    await Promise.all(Array.from({ length: 5 }, () => world.batches.addCounts(_id, increment)));
+    const expected = { counts: { completed: 5, failed: 10 }, duplicatesDropped: 15, usage: { promptTokens: 35 } };
+    expect(await world.read(_id)).toMatchObject(expected);
+    await world.batches.transition(_id, 'expired', 5);
+    await world.batches.addCounts(_id, increment);
+    expect(await world.read(_id)).toMatchObject(expected);
+  });
+
+  it('are found for the sweep by state and age', async () => {
+    const { _id } = await world.putBatch('file-1', { status: 'cancelling', createdAt: 100 });
+    expect((await world.batches.listInStates(['cancelling'], 101, 10)).map((batch) => batch._id)).toEqual([_id]);
+    expect(await world.batches.listInStates(['cancelling'], 100, 10)).toEqual([]);
+  });
+});
+
+describe('outcomes of lines', () => {
+  it('are kept once: the first stands', async () => {
+    expect(await world.results.insertOnce(result('b1', 1, { body: '"first"' }))).toBe('stored');
+    expect(await world.results.insertOnce(result('b1', 1, { body: '"second"' }))).toBe('duplicate');
+    expect(await world.results.find('b1', 1)).toMatchObject({ body: '"first"' });
+  });
+
+  it('tell which of many are new', async () => {
+    await world.results.insertMany([result('b2', 2), result('b2', 4)]);
+    expect(await world.results.insertMany([1, 2, 3, 4, 5].map((line) => result('b2', line)))).toEqual({
+      stored: [1, 3, 5],
+      duplicates: [2, 4],
+    });
+    expect(await world.results.insertMany([result('b2', 1)])).toEqual({ stored: [], duplicates: [1] });
+    expect(await world.results.insertMany([])).toEqual({ stored: [], duplicates: [] });
+  });
+
+  it('come out once however many write at the same time', async () => {
+    const stored = await Promise.all(
+      Array.from({ length: 8 }, () => world.results.insertMany([1, 2, 3].map((line) => result('b3', line)))),
+    );
+    expect(stored.flatMap((one) => one.stored).toSorted()).toEqual([1, 2, 3]);
+  });
+
+  it('are read by kind in line order, within the range', async () => {
+    await world.results.insertMany([9, 3, 5, 1].map((line) => result('b4', line)));
+    await world.results.insertOnce(result('b4', 4, { kind: 'failed', statusCode: 400 }));
+    expect((await world.results.readKind('b4', 'completed', 1, 5)).map(({ line }) => line)).toEqual([1, 3, 5]);
+    expect((await world.results.outcomes('b4', 1, 5)).toSorted((a, b) => a.line - b.line)).toEqual(
+      [1, 3, 4, 5].map((line) => ({
+        line,
+        kind: line === 4 ? 'failed' : 'completed',
+        usage: expect.any(Object) as object,
+      })),
+    );
+  });
+});
+
+describe('releasing a file', () => {
+  it('waits for the batch that works on it', async () => {
+    const file = await world.putFile('x');
+    const batch = await world.putBatch(file._id, { status: 'in_progress' });
+    await world.files.markDeleted(OWNER, file._id, world.clock.now());
+    expect(await releaseFile(world, file._id, world.clock.now())).toBe(false);
+    await world.batches.transition(batch._id, 'expired', 1);
+    expect(await releaseFiles(world, world.clock.now())).toBe(1);
+    expect(await world.files.find(file._id)).toMatchObject({ bytesRemoved: true });
+  });
+
+  it('leaves a file that is in use by its owner', async () => {
+    const file = await world.putFile('x');
+    expect(await releaseFile(world, file._id, world.clock.now())).toBe(false);
+    expect(await world.readFile(file._id)).toBe('x');
+  });
+});

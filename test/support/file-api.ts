@@ -1,0 +1,48 @@
+import OpenAI from 'openai';
+import { issueKey } from '../../api/admin/issue-key.ts';
+import { createApp } from '../../api/create-app.ts';
+import { registerBatchRoutes } from '../../api/routes/batches.ts';
+import { registerFileRoutes } from '../../api/routes/files.ts';
+import { createLogger } from '../../core/log.ts';
+import { createSecretBox, newMasterKey } from '../../core/secret-box.ts';
+import type { BatchDoc } from '../../store/batches.ts';
+import { createBatchWorld } from './batch-world.ts';
+import type { TestDatabase } from './mongodb.ts';
+
+/** The routes of files and batches, listening, with two keys and the official client of each. */
+export async function startFileApi(database: TestDatabase, maxFileBytes?: number) {
+  const world = await createBatchWorld(database);
+  const { keys, clock } = world;
+  const secretBox = createSecretBox(newMasterKey());
+  const app = createApp({ keys, secretBox, log: createLogger('silent', 'test'), defaultAccess: 'key' });
+  const started: BatchDoc[] = [];
+  const cancelled: string[] = [];
+  const faults: { start?: Error } = {};
+  registerFileRoutes(app, { ...world, ...(maxFileBytes === undefined ? {} : { maxFileBytes }) });
+  registerBatchRoutes(app, {
+    ...world,
+    startBatch: async (batch) => {
+      if (faults.start !== undefined) throw faults.start;
+      started.push(batch);
+    },
+    cancelBatch: async (batchId) => void cancelled.push(batchId),
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const issue = (name: string) => issueKey({ keys, secretBox, clock }, { name, planLanes: false, admin: false });
+  const [mine, other] = [await issue('mine'), await issue('other')];
+  const clientOf = (apiKey: string) => new OpenAI({ apiKey, baseURL: `${url}/v1`, maxRetries: 0 });
+  return {
+    ...world,
+    app,
+    url,
+    started,
+    cancelled,
+    faults,
+    ownerId: mine.key.keyId,
+    secret: mine.secret,
+    client: clientOf(mine.secret),
+    otherClient: clientOf(other.secret),
+  };
+}
+
+export type FileApi = Awaited<ReturnType<typeof startFileApi>>;
