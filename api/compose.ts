@@ -62,7 +62,9 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   let internalUrl = '';
   const checks = { mongodb: () => database.ping(), temporal: () => client.workflowService.getSystemInfo({}) };
 
-  const publicApp = createApp({ keys, secretBox, log, defaultAccess: 'key' });
+  // Fastify's own lines say where it listens, which we say ourselves.
+  const httpLog = log.child({ part: 'http' }, { level: log.isLevelEnabled('debug') ? 'debug' : 'warn' });
+  const publicApp = createApp({ keys, secretBox, log: httpLog, defaultAccess: 'key' });
   registerHealthRoutes(publicApp, { checks, stopping: () => stopping });
   registerModelRoutes(publicApp, { directory });
   const runCompletion = createRunCompletion({
@@ -79,13 +81,13 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   registerFileRoutes(publicApp, { ...stores, clock });
   registerBatchRoutes(publicApp, { ...stores, clock, ...batchStarter });
 
-  const adminApp = createApp({ keys, secretBox, log, defaultAccess: 'admin' });
+  const adminApp = createApp({ keys, secretBox, log: httpLog, defaultAccess: 'admin' });
   registerAccountRoutes(adminApp, { lanes, clock });
   registerLaneRoutes(adminApp, { lanes, routes, directory, secretBox, clock, checkAddress });
   registerKeyRoutes(adminApp, { keys, secretBox, clock });
   registerLogRoutes(adminApp, { laneLog });
 
-  const internalApp = createInternalApp(hub, log);
+  const internalApp = createInternalApp(hub, httpLog);
   const listening = await listen(internalApp, config.FLATLANE_INTERNAL_HOST, config.FLATLANE_INTERNAL_PORT, 'internal');
   internalUrl = config.FLATLANE_INTERNAL_URL ?? listening;
   shutdown.add('internal port', 5_000, () => internalApp.close());

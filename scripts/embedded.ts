@@ -13,12 +13,13 @@ import { startStack, type RunningStack } from '../stack/start-stack.ts';
 import { connectDatabase } from '../store/database.ts';
 import { startWorker } from '../workers/compose.ts';
 import { connectTemporal } from '../workers/temporal-connection.ts';
+import { logTemporalTo } from '../workers/temporal-log.ts';
 
 export interface EmbeddedOptions {
   readonly config: Config;
-  readonly temporalPort?: number;
-  readonly temporalUiPort?: number;
-  readonly mongodbPort?: number;
+  readonly temporalPort?: number | undefined;
+  readonly temporalUiPort?: number | undefined;
+  readonly mongodbPort?: number | undefined;
   readonly log: Logger;
   readonly shutdown: Shutdown;
   readonly onProgress: (line: string) => void;
@@ -34,17 +35,21 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const workflowBundlePath = await findWorkflowBundle();
   const stack = await startStack({
     dataDir: config.FLATLANE_DATA,
-    ...(config.TEMPORAL_ADDRESS === undefined ? {} : { temporalAddress: config.TEMPORAL_ADDRESS }),
-    ...(config.MONGODB_URI === undefined ? {} : { mongodbUri: config.MONGODB_URI }),
-    ...(temporalPort === undefined ? {} : { temporalPort }),
-    ...(temporalUiPort === undefined ? {} : { temporalUiPort }),
-    ...(mongodbPort === undefined ? {} : { mongodbPort }),
+    temporalAddress: config.TEMPORAL_ADDRESS,
+    temporalNamespace: config.TEMPORAL_NAMESPACE,
+    temporalApiKey: config.TEMPORAL_API_KEY,
+    temporalTls: config.TEMPORAL_TLS,
+    mongodbUri: config.MONGODB_URI,
+    temporalPort,
+    temporalUiPort,
+    mongodbPort,
     log,
     onProgress,
   });
   shutdown.add('Temporal and MongoDB', 20_000, () => stack.stop());
   const database = await connectDatabase(stack.mongodb.address, config.MONGODB_DATABASE);
   shutdown.add('database', 5_000, () => database.close());
+  logTemporalTo(log);
   const connection = await connectTemporal(config, stack.temporal.address);
   shutdown.add('Temporal connection', 5_000, () => connection.close());
   const shared = {

@@ -26,6 +26,9 @@ const options = new Command('npm start --')
     mongodbPort?: number;
   }>();
 
+// Whoever reads our output may go away (`| head`): that is no reason to stop serving.
+process.stdout.on('error', () => undefined);
+
 const startedAt = performance.now();
 const { temporalPort, temporalUiPort, mongodbPort } = options;
 try {
@@ -40,9 +43,9 @@ try {
   try {
     const running = await startEmbedded({
       config,
-      ...(temporalPort === undefined ? {} : { temporalPort }),
-      ...(temporalUiPort === undefined ? {} : { temporalUiPort }),
-      ...(mongodbPort === undefined ? {} : { mongodbPort }),
+      temporalPort,
+      temporalUiPort,
+      mongodbPort,
       log,
       shutdown,
       onProgress: (line) => console.log(line),

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { lock } from 'proper-lockfile';
 import type { Logger } from '../core/log.ts';
+import { isProcessAlive } from './process-life.ts';
 
 /** A lock whose owner has not shown itself for so long is free; the owner shows itself every UPDATE_MS. */
 const STALE_MS = 10_000;
@@ -66,13 +67,7 @@ async function readOwner(file: string): Promise<Owner | null> {
 }
 
 function isDead(owner: Owner): boolean {
-  if (owner.host !== hostname()) return false;
-  try {
-    process.kill(owner.pid, 0);
-    return false;
-  } catch (cause) {
-    return (cause as NodeJS.ErrnoException).code === 'ESRCH';
-  }
+  return owner.host === hostname() && !isProcessAlive(owner.pid);
 }
 
 function isLockedError(cause: unknown): boolean {

@@ -19,7 +19,7 @@ function report(message) {
   }
 }
 
-/** The starter made this process the leader of a group, so the program's own children are reached as well. */
+/** The starter made this process the leader of a group: that reaches the program's own children as well, and itself. */
 function signalGroup(signal) {
   try {
     process.kill(-process.pid, signal);
@@ -33,7 +33,7 @@ function stop() {
   if (stopping) return;
   stopping = true;
   signalGroup('SIGTERM');
-  setTimeout(() => signalGroup('SIGKILL'), Number(graceMs));
+  setTimeout(() => child.kill('SIGKILL'), Number(graceMs));
 }
 
 child.on('spawn', () => report({ pid: child.pid }));
@@ -43,6 +43,8 @@ child.on('error', (cause) => {
 });
 child.on('exit', (code, signal) => {
   report({ code, signal });
+  // What the program has left of its own children goes with it, and this process as the last of the group.
+  signalGroup('SIGKILL');
   process.exit(0);
 });
 

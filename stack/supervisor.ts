@@ -41,16 +41,19 @@ export function createSupervisor({ name, launch, waitUntilReady, log }: Supervis
     current = process;
     process.onLine((line) => log.debug({ part: name }, line));
     const gone = new AbortController();
+    let endError: Error | null = null;
     const ended = process.ended.then((end) => {
+      endError = new Error(`${name} ${describeEnd(end)}. The end of its output:\n${process.tail()}`);
       gone.abort();
-      throw new Error(`${name} ${describeEnd(end)}. The end of its output:\n${process.tail()}`);
+      throw endError;
     });
     try {
       await Promise.race([waitUntilReady(process, AbortSignal.any([gone.signal, stopping.signal])), ended]);
       return process;
     } catch (cause) {
+      const reason: unknown = endError ?? cause;
       await process.stop();
-      throw cause;
+      throw reason;
     } finally {
       ended.catch(() => undefined);
     }

@@ -16,8 +16,10 @@ const WAIT_STEPS = 3_600;
 export interface CachedTool {
   /** Name, version and platform: the folder's name in the cache. A folder that is there is whole. */
   readonly key: string;
-  /** What is made, for the progress, as in "Building the Temporal server with Go". */
+  /** What is made, for the progress, as in "Building the Temporal CLI with Go". */
   readonly title: string;
+  /** How long it takes, and what to do to skip it. */
+  readonly hint: string;
   /** Makes the tool in an empty folder. Its own time limits hold. */
   readonly build: (folder: string) => Promise<void>;
 }
@@ -44,7 +46,7 @@ export function createToolCache(root: string, onProgress: OnProgress): ToolCache
     );
   };
 
-  const buildLocked = async ({ key, title, build }: CachedTool): Promise<string> => {
+  const buildLocked = async ({ key, title, hint, build }: CachedTool): Promise<string> => {
     const building = `.building-${key}-`;
     // Under the lock nobody else builds it, so these are of builders that were killed.
     for (const name of await readdir(root)) {
@@ -53,7 +55,7 @@ export function createToolCache(root: string, onProgress: OnProgress): ToolCache
     const temporary = join(root, `${building}${process.pid}`);
     await mkdir(temporary);
     try {
-      await withProgress(onProgress, title, () => build(temporary));
+      await withProgress(onProgress, { title, hint }, () => build(temporary));
       await rename(temporary, join(root, key)).catch(async (cause: unknown) => {
         // Whoever was faster made the same; this happens only when the lock was lost.
         if ((await find(key)) === null) throw cause;

@@ -9,6 +9,7 @@ import { findWorkflowBundle } from '../core/workflow-bundle.ts';
 import { connectDatabase } from '../store/database.ts';
 import { startWorker } from './compose.ts';
 import { connectTemporal } from './temporal-connection.ts';
+import { logTemporalTo } from './temporal-log.ts';
 
 /** A worker on its own: it needs MONGODB_URI and TEMPORAL_ADDRESS, and hosts the accounts in its data folder. */
 const config = readConfig();
@@ -21,6 +22,7 @@ try {
   }
   const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE);
   shutdown.add('database', 5_000, () => database.close());
+  logTemporalTo(log);
   const connection = await connectTemporal(config, config.TEMPORAL_ADDRESS);
   shutdown.add('Temporal connection', 5_000, () => connection.close());
   await startWorker({

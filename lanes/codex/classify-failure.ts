@@ -86,7 +86,8 @@ const unauthorized = (): TurnFailure => ({
 });
 
 function byStatus({ httpStatus, text }: TurnError): TurnFailure {
-  if (httpStatus === 401) return unauthorized();
+  // The look at the account before a call is refused without a status, in words only (measured).
+  if (httpStatus === 401 || /unauthorized \(401\)/.test(text)) return unauthorized();
   if (httpStatus === 429) return { class: 'rate_limited', reason: 'the plan is asked too fast', upstreamStatus: 429 };
   if (httpStatus === 503) return { class: 'overloaded', reason: 'the upstream is too busy', upstreamStatus: 503 };
   if (httpStatus === 413) return contextTooLong();

@@ -77,7 +77,7 @@ async function startUnderTest(
   const environment = baseChildEnvironment();
   const { canary, files } = canaryFiles(homeDir, workDir, randomBytes(16).toString('hex'));
   const binary = await findCodexBinary();
-  const catalogue = await writeBareCatalogue({ binary, homeDir, folder, environment });
+  const catalogue = await writeBareCatalogue({ binary, folder, environment });
   const provider = `{name="self-test",base_url=${JSON.stringify(server.baseUrl)},wire_api="responses",requires_openai_auth=false}`;
   const done = new Map<string, () => void>();
   const process = await startCodexProcess({

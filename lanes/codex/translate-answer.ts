@@ -39,6 +39,9 @@ export interface Answer {
   readonly usage: () => TokenUsage | null;
 }
 
+/** A message that begins while another is not complete: the connection broke in between. */
+const BEGUN_ANEW: TurnError = { name: 'responseStreamDisconnected', text: 'the answer began anew' };
+
 type Delta = ChatChunk['choices'][number]['delta'];
 
 /** Between two messages of one answer, as a remark and the answer after it. */
@@ -53,6 +56,8 @@ export function createAnswer(options: AnswerOptions): Answer {
   let usage: TokenUsage | null = null;
   /** Text of the message that is being written, so that the whole text at its end adds only what is missing. */
   let message: { itemId: string; text: string } | undefined;
+  /** The message that has begun and is not complete. */
+  let openMessage: string | undefined;
 
   const chunk = (delta: Delta, finishReason: FinishReason | null): string =>
     JSON.stringify({
@@ -129,11 +134,15 @@ export function createAnswer(options: AnswerOptions): Answer {
     take(event) {
       switch (event.type) {
         case 'message_started':
+          // Over a WebSocket the CLI's first retry comes without a word (measured): the same text would be sent again.
+          if (openMessage !== undefined) return fail(BEGUN_ANEW);
+          openMessage = event.itemId;
           if (options.json && event.phase === 'commentary') skipped.add(event.itemId);
           return { chunks: [] };
         case 'text':
           return addText(event.itemId, event.text);
         case 'message_done': {
+          openMessage = undefined;
           const known = message?.itemId === event.itemId ? message.text : '';
           return addText(event.itemId, event.text.startsWith(known) ? event.text.slice(known.length) : '');
         }

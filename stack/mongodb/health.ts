@@ -29,6 +29,7 @@ export async function checkMongodb(uri: string, ping: PingMongodb | undefined): 
  * @throws Error at the limit of 120 s, or on the signal.
  */
 export async function waitForReadyLine(running: LeashedProcess, pattern: RegExp, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
   const ready = new Promise<void>((resolve, reject) => {
     running.onLine((line) => {
       if (pattern.test(line)) resolve();

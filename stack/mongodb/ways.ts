@@ -78,7 +78,8 @@ export function mongodbWays(yours: Yours | null, stored: StoredEngine, cache: To
         if (stored === 'h2') return keptForH2;
         const folder = await cache.ensure({
           key: downloadKey,
-          title: `Downloading MongoDB ${MONGOD_VERSION} (100 to 200 MB, once; to skip it, install mongod or set MONGODB_URI)`,
+          title: `Downloading MongoDB ${MONGOD_VERSION}`,
+          hint: '100 to 200 MB, once; to skip it, install mongod or set MONGODB_URI',
           build: (temporary) => downloadMongod(temporary),
         });
         return { tool: { kind: 'mongod', path: join(folder, MONGOD) } };
@@ -101,8 +102,8 @@ export function mongodbWays(yours: Yours | null, stored: StoredEngine, cache: To
         if (!mvn) return { reason: 'Maven is missing: `mvn` is not on PATH' };
         const folder = await cache.ensure({
           key: standInKey,
-          title:
-            'Building the embedded MongoDB stand-in with Maven (under a minute, once; to skip it, install mongod or set MONGODB_URI)',
+          title: 'Building the embedded MongoDB stand-in with Maven',
+          hint: 'under a minute, once; to skip it, install mongod or set MONGODB_URI',
           build: (temporary) => buildStandIn(temporary, { mvn, javac }),
         });
         return { tool: { kind: 'standIn', java, classPath: standInClassPath(folder) } };

@@ -63,7 +63,8 @@ export function temporalWays(target: TemporalTarget | null, cache: ToolCache): r
       find: async () => {
         const folder = await cache.ensure({
           key: downloadKey,
-          title: `Downloading the Temporal CLI ${pin.version} (about 50 MB; to skip it, install the CLI or set TEMPORAL_ADDRESS)`,
+          title: `Downloading the Temporal CLI ${pin.version}`,
+          hint: 'about 50 MB; to skip it, install the CLI or set TEMPORAL_ADDRESS',
           build: async (temporary) => {
             await downloadTemporal(temporary, FILE_NAME, pin.version);
             await readVersion(join(temporary, FILE_NAME), ['--version'], VERSION_PATTERN);
@@ -80,7 +81,8 @@ export function temporalWays(target: TemporalTarget | null, cache: ToolCache): r
         if (go === null) return { reason: '`go` is not on PATH' };
         const folder = await cache.ensure({
           key: buildKey,
-          title: `Building the Temporal CLI ${pin.version} with Go (3 to 10 minutes, once; to skip it, install the CLI or set TEMPORAL_ADDRESS)`,
+          title: `Building the Temporal CLI ${pin.version} with Go`,
+          hint: '3 to 10 minutes, once; to skip it, install the CLI or set TEMPORAL_ADDRESS',
           build: (temporary) => buildTemporal(go, join(temporary, FILE_NAME)),
         });
         return { tool: binaryIn(folder) };

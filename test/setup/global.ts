@@ -1,2 +1,25 @@
-/** Runs once before all test files, in vitest's own process. */
-export function setup(): void {}
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { createLogger } from '../../core/log.ts';
+import { ensureTools, startMongodb } from '../../stack/start-stack.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** A MongoDB-wire server for the tests of the store; each test file takes a database of its own. */
+    mongodbUri: string;
+  }
+}
+
+/** Runs once before all test files: builds the tools if they are not cached, and starts the database that the store's tests share. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const onProgress = (line: string): void => void process.stdout.write(`${line}\n`);
+  await ensureTools(onProgress);
+  const dataDir = await mkdtemp(join(import.meta.dirname, '..', '..', '.flatlane-test-'));
+  const mongodb = await startMongodb({ dataDir, log: createLogger('warn', 'test'), onProgress });
+  project.provide('mongodbUri', mongodb.address);
+  return async () => {
+    await mongodb.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+}

@@ -86,7 +86,7 @@ describe('outcomes of lines', () => {
     const stored = await Promise.all(
       Array.from({ length: 8 }, () => world.results.insertMany([1, 2, 3].map((line) => result('b3', line)))),
     );
-    expect(stored.flatMap((one) => one.stored).toSorted()).toEqual([1, 2, 3]);
+    expect(stored.flatMap((one) => one.stored).toSorted((a, b) => a - b)).toEqual([1, 2, 3]);
   });
 
   it('are read by kind in line order, within the range', async () => {

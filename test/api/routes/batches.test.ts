@@ -1,4 +1,4 @@
-import OpenAI, { toFile } from 'openai';
+import { APIError, toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { result, row, rows } from '../../support/batch-world.ts';
 import { startFileApi, type FileApi } from '../../support/file-api.ts';
@@ -27,11 +27,11 @@ const inject = (method: 'GET' | 'POST', url: string, payload?: object) =>
     ...(payload === undefined ? {} : { payload }),
   });
 
-async function failureOf(call: Promise<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> {
+async function failureOf(call: Promise<unknown>): Promise<APIError> {
   try {
     await call;
   } catch (error) {
-    if (error instanceof OpenAI.APIError) return error;
+    if (error instanceof APIError) return error;
     throw error;
   }
   throw new Error('it was accepted');

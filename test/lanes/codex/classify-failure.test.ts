@@ -79,6 +79,11 @@ describe('classifyTurnError', () => {
     expect(failure.callerError?.body.error).toMatchObject({ type, code });
   });
 
+  it('finds a refused look at the account, which has no status', () => {
+    const text = 'Reconnecting... 2/5\nworkspace routing discovery unauthorized (401)';
+    expect(classifyTurnError(error('responseStreamDisconnected', undefined, text)).class).toBe('unauthorized');
+  });
+
   it('finds a rate limit that came within the stream', () => {
     const text = 'Reconnecting... 1/5\nrate limit exceeded: Try again in 5s';
     expect(classifyTurnError(error('responseStreamDisconnected', undefined, text)).class).toBe('rate_limited');

@@ -10,19 +10,19 @@ import { startCodexProcess, type CodexProcess } from '../../../lanes/codex/codex
 
 const log = createLogger('silent', 'test');
 let folder: string;
-let process_: CodexProcess | undefined;
+let started: CodexProcess | undefined;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'flatlane-process-'));
 });
 afterEach(async () => {
-  await process_?.stop();
-  process_ = undefined;
+  await started?.stop();
+  started = undefined;
   await rm(folder, { recursive: true, force: true });
 });
 
 async function start(settings: readonly string[] = BARE_MODEL_SETTINGS): Promise<CodexProcess> {
-  process_ = await startCodexProcess({
+  started = await startCodexProcess({
     binary: await findCodexBinary(),
     homeDir: join(folder, 'home'),
     workDir: join(folder, 'empty'),
@@ -31,7 +31,7 @@ async function start(settings: readonly string[] = BARE_MODEL_SETTINGS): Promise
     log,
     onNotification: () => undefined,
   });
-  return process_;
+  return started;
 }
 
 function isAlive(pid: number): boolean {
@@ -47,16 +47,16 @@ describe('startCodexProcess', () => {
   it('makes a private home, empties the working folder, and has nothing to warn about', async () => {
     await mkdir(join(folder, 'empty'));
     await writeFile(join(folder, 'empty', 'left-over.txt'), 'x');
-    const { configWarnings } = await start();
+    const running = await start();
     expect((await stat(join(folder, 'home'))).mode & 0o777).toBe(0o700);
     expect(await readdir(join(folder, 'empty'))).toEqual([]);
-    expect(configWarnings()).toEqual([]);
+    expect(running.configWarnings()).toEqual([]);
   });
 
   it('keeps the warning of a setting that the CLI does not know', async () => {
-    const { configWarnings, rpc } = await start([...BARE_MODEL_SETTINGS, 'features.no_such_feature=true']);
-    await rpc.call('model/list', {});
-    expect(configWarnings()).toEqual([expect.stringContaining('no_such_feature')]);
+    const running = await start([...BARE_MODEL_SETTINGS, 'features.no_such_feature=true']);
+    await running.rpc.call('model/list', {});
+    expect(running.configWarnings()).toEqual([expect.stringContaining('no_such_feature')]);
   });
 
   it.each(['AGENTS.md', 'AGENTS.override.md', 'config.toml'])('does not start in a home with %s', async (name) => {

@@ -8,9 +8,9 @@ interface Wire {
   readonly rpc: RpcClient;
   readonly output: PassThrough;
   /** What was sent, parsed. */
-  sent(): Record<string, unknown>[];
+  readonly sent: () => Record<string, unknown>[];
   /** Writes messages as the CLI would, and lets them arrive. */
-  say(...messages: unknown[]): Promise<void>;
+  readonly say: (...messages: unknown[]) => Promise<void>;
   readonly notifications: RpcNotification[];
   readonly broken: string[];
 }

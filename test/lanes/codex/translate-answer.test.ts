@@ -161,6 +161,13 @@ describe('createAnswer', () => {
     expect(end).toEqual({ type: 'failed', error });
   });
 
+  it('fails when the answer begins anew without a word', () => {
+    const begin = (itemId: string): TurnEvent => ({ type: 'message_started', itemId, phase: null });
+    const { end, chunks } = run([begin('m1'), text('m1', 'par'), begin('m2'), text('m2', 'par')]);
+    expect(end).toMatchObject({ type: 'failed', error: { name: 'responseStreamDisconnected' } });
+    expect(deltas(chunks)).toEqual([{ role: 'assistant', content: '' }, { content: 'par' }]);
+  });
+
   it.each([
     ['max_output_tokens', 'length', 'turn_done'],
     ['content_filter', 'content_filter', 'retrying'],

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { collector, says, signIn, startAccount, textOf, type SignedInAccount } from './signed-in-account.ts';
+
+let under: SignedInAccount;
+
+beforeAll(async () => {
+  under = await startAccount(2);
+  await under.account.start();
+  await signIn(under);
+});
+afterAll(() => under.close());
+beforeEach(() => under.backend.reset());
+
+describe.each(['websocket', 'sse'] as const)('a failure over %s', (transport) => {
+  beforeEach(() => under.backend.script('main', { transport }));
+
+  it('at the end of a window says until when, and is tried once', async () => {
+    const outcome = await under.complete(says('[[limit]]'));
+    expect(outcome).toMatchObject({ ok: false, failure: { class: 'window_exhausted', upstreamStatus: 429 } });
+    const until = outcome.ok ? 0 : (outcome.failure.unavailableUntil ?? 0);
+    expect(until - Date.now()).toBeGreaterThan(1_700_000);
+    expect(until - Date.now()).toBeLessThan(1_900_000);
+    expect(under.backend.attempts()).toHaveLength(1);
+    expect(under.heard.windows.at(-1)?.windows).toContainEqual(
+      expect.objectContaining({ kind: 'five_hours', usedPercent: 100 }),
+    );
+  });
+
+  // At most: over a WebSocket the CLI's first retry comes without a word, over SSE it tries a request five times before any.
+  it.each([
+    ['[[status:400]]', 'caller_fault', 1, 1],
+    ['[[status:404]]', 'broken', 2, 1],
+    ['[[status:429]]', 'rate_limited', 1, 1],
+    ['[[status:500]]', 'broken', 2, 5],
+    ['[[status:503]]', 'overloaded', 1, 5],
+    ['[[half]]', 'broken', 2, 1],
+    ['[[context]]', 'caller_fault', 1, 1],
+    ['[[policy]]', 'caller_fault', 1, 1],
+  ])('after %s has the class %s and few attempts', async (word, failureClass, webSocketAttempts, sseAttempts) => {
+    const outcome = await under.complete(says(word));
+    expect(under.backend.attempts().length).toBeLessThanOrEqual(transport === 'sse' ? sseAttempts : webSocketAttempts);
+    expect(outcome).toMatchObject({
+      ok: false,
+      failure: { class: failureClass, reachedUpstream: true, answerStarted: false },
+    });
+    expect(JSON.stringify(outcome)).not.toMatch(/https?:|As scripted/);
+    expect(textOf(await under.complete(says('and now')))).toBe('echo: and now');
+  });
+});
+
+describe('a turn that is ended', () => {
+  it('by its deadline is over, and the lane goes on', async () => {
+    const outcome = await under.complete(says('[[hang]]'), { deadlineAt: Date.now() + 300 });
+    expect(outcome).toMatchObject({ ok: false, failure: { class: 'broken', reachedUpstream: true } });
+    await expect.poll(() => under.backend.counts().byOutcome.open ?? 0).toBe(0);
+    expect(textOf(await under.complete(says('next')))).toBe('echo: next');
+  });
+
+  it('by its caller is cancelled upstream as well', async () => {
+    const abort = new AbortController();
+    const running = under.complete(says('[[hang]]'), { signal: abort.signal });
+    await expect.poll(() => under.backend.counts().calls).toBe(1);
+    abort.abort();
+    expect(await running).toMatchObject({ ok: false, failure: { class: 'cancelled' } });
+    await expect.poll(() => under.backend.counts().byOutcome.open ?? 0).toBe(0);
+  });
+
+  it('in the middle of a stream says that the answer had started', async () => {
+    const { chunks, call } = collector();
+    const outcome = await under.complete(says('[[say:one two three four five six]] [[half]]'), call);
+    const text = chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('');
+    expect(text.length).toBeGreaterThan(0);
+    expect('one two three four five six').toContain(text);
+    expect(outcome).toMatchObject({ ok: false, failure: { class: 'broken', answerStarted: true } });
+  });
+
+  it('by a caller who does not take its chunks is cancelled', async () => {
+    const outcome = await under.complete(says('x'), { stream: true, onChunk: () => Promise.reject(new Error('gone')) });
+    expect(outcome).toMatchObject({ ok: false, failure: { class: 'cancelled' } });
+  });
+
+  it('by the death of the process is lost at once, and the next call finds a new process', async () => {
+    const running = under.complete(says('[[hang]]'));
+    await expect.poll(() => under.backend.counts().calls).toBe(1);
+    const pid = under.account.pid() ?? 0;
+    process.kill(pid, 'SIGKILL');
+    expect(await running).toMatchObject({ ok: false, failure: { class: 'process_lost', reachedUpstream: true } });
+    expect(textOf(await under.complete(says('again')))).toBe('echo: again');
+    expect(under.account.pid()).not.toBe(pid);
+    expect(under.account.status()).toMatchObject({ state: 'ready', email: 'main@example.com' });
+  });
+});
+
+describe('a lane that is full', () => {
+  it('takes no more than it may, and says so at once', async () => {
+    const abort = new AbortController();
+    const running = [1, 2].map(() => under.complete(says('[[hang]]'), { signal: abort.signal }));
+    expect(await under.complete(says('x'))).toMatchObject({
+      ok: false,
+      failure: { class: 'lane_unavailable', reachedUpstream: false },
+    });
+    abort.abort();
+    await Promise.all(running);
+    expect(textOf(await under.complete(says('x')))).toBe('echo: x');
+  });
+});

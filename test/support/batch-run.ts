@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import OpenAI, { toFile } from 'openai';
+import { checkBatch } from '../../scripts/check-batch.ts';
+import type { Stores } from '../../store/stores.ts';
+
+/** A batch line of the tests. Its last word is the marker by which stand-ins count the attempts of a line. */
+export function batchLine(customId: string, model: string, text = 'Summarise this.'): string {
+  return JSON.stringify({
+    custom_id: customId,
+    method: 'POST',
+    url: '/v1/chat/completions',
+    body: { model, messages: [{ role: 'user', content: `${text} id=${customId}` }] },
+  });
+}
+
+export function lineIds(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `row-${index + 1}`);
+}
+
+/** Uploads lines and starts a batch with the official client. */
+export async function startBatch(client: OpenAI, lines: readonly string[]): Promise<OpenAI.Batch> {
+  const file = await client.files.create({
+    file: await toFile(Buffer.from(`${lines.join('\n')}\n`), 'lines.jsonl'),
+    purpose: 'batch',
+  });
+  return client.batches.create({ input_file_id: file.id, endpoint: '/v1/chat/completions', completion_window: '24h' });
+}
+
+/** Waits until a batch is in a state that satisfies. @throws Error when it is not within the limit */
+export async function waitForBatch(
+  client: OpenAI,
+  batchId: string,
+  until: (batch: OpenAI.Batch) => boolean,
+  limitMs = 180_000,
+): Promise<OpenAI.Batch> {
+  const givesUpAt = performance.now() + limitMs;
+  for (;;) {
+    const batch = await client.batches.retrieve(batchId);
+    if (until(batch)) return batch;
+    if (performance.now() > givesUpAt) throw new Error(`after ${limitMs} ms the batch is ${JSON.stringify(batch)}`);
+    await sleep(50);
+  }
+}
+
+export const isOver = (batch: OpenAI.Batch): boolean =>
+  ['completed', 'failed', 'expired', 'cancelled'].includes(batch.status);
+
+/** The lines of a result file, none where there is no file. */
+export async function resultLines(client: OpenAI, fileId: string | null | undefined): Promise<string[]> {
+  if (fileId === null || fileId === undefined) return [];
+  return (await (await client.files.content(fileId)).text()).split('\n').filter((line) => line !== '');
+}
+
+/** What the checker found of a batch that is over. All but the counts must be empty. */
+export interface CheckedBatch {
+  readonly completed: number;
+  readonly failed: number;
+  readonly lost: readonly string[];
+  readonly twice: readonly string[];
+  readonly strangers: readonly string[];
+  /** Lines whose lane log does not say what came out, or whose answer is not in the ledger, or costs another sum there. */
+  readonly unbalanced: readonly string[];
+  /** Answers that were paid for a second time. */
+  readonly paidTwice: number;
+}
+
+/**
+ * The one checker behind every fault test: what came out over the wire against what went in, and the lane log and the
+ * ledger in the database against both.
+ */
+export async function checkFinishedBatch(
+  client: OpenAI,
+  stores: Stores,
+  batch: OpenAI.Batch,
+  customIds: readonly string[],
+): Promise<CheckedBatch> {
+  const output = await resultLines(client, batch.output_file_id);
+  const errors = await resultLines(client, batch.error_file_id);
+  const { completed, failed, lost, twice, strangers } = checkBatch(customIds, output, errors);
+  const ledger = await stores.ledger.listOfBatch(batch.id);
+  const log = await stores.laneLog.list({ batchId: batch.id, limit: customIds.length * 2 });
+  const logOf = new Map(log.map((entry) => [entry._id, entry]));
+  const answered = new Set(output.map((line) => (JSON.parse(line) as { custom_id: string }).custom_id));
+  const unbalanced = customIds.filter((customId, index) => {
+    const key = `${batch.id}:${String(index + 1).padStart(6, '0')}`;
+    const entry = logOf.get(key);
+    const paid = ledger.filter((row) => row.itemId === key);
+    if (!answered.has(customId)) return entry?.status === 'answered' || paid.length > 0;
+    return (
+      entry?.status !== 'answered' ||
+      !paid.some(
+        (row) =>
+          row.laneId === entry.laneId && row.costMicros === entry.costMicros && row.meterMicros === entry.meterMicros,
+      )
+    );
+  });
+  if (log.length !== logOf.size) throw new Error('the lane log has a line twice');
+  return { completed, failed, lost, twice, strangers, unbalanced, paidTwice: ledger.length - answered.size };
+}
