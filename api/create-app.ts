@@ -6,7 +6,7 @@ import type { SecretBox } from '../core/secret-box.ts';
 import { parseBoundedJson } from '../core/wire/json-limits.ts';
 import type { KeyStore } from '../store/keys.ts';
 import { registerAuthentication, type Access } from './plugins/authenticate.ts';
-import { registerErrorHandling } from './plugins/handle-errors.ts';
+import { answerError, registerErrorHandling } from './plugins/handle-errors.ts';
 
 /** Headers must be there soon after the connection is: slow ones are cut off. */
 const HEADERS_TIMEOUT_MS = 20_000;
@@ -35,6 +35,11 @@ export function createApp({ keys, secretBox, log, defaultAccess }: CreateAppDeps
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
     routerOptions: { maxParamLength: 500 },
     forceCloseConnections: 'idle',
+    // A URL that can't be decoded, or has too long a part, matches no route: no hook runs and nothing is looked up.
+    frameworkErrors: (error, request, reply) => {
+      reply.header('x-request-id', request.id);
+      answerError(error, request, reply);
+    },
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);

@@ -11,10 +11,11 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknow
   const issue = deepest(result.error.issues);
   const param = pathOf(issue.path) || undefined;
   if (param === undefined) throw new ApiError('invalid_request', 'The body must be a JSON object.');
-  if (issue.code === 'invalid_type' && valueAt(body, issue.path) === undefined) {
+  // JSON has no undefined: what is so is not there, whatever the schema wanted in its place.
+  if (valueAt(body, issue.path) === undefined) {
     throw new ApiError('missing_required_parameter', `Missing required parameter: '${param}'.`, { param });
   }
-  const name = issue.code === 'invalid_type' ? 'invalid_type' : 'invalid_value';
+  const name = isWrongType(issue) ? 'invalid_type' : 'invalid_value';
   throw new ApiError(name, `Invalid '${param}': ${issue.message}.`, { param });
 }
 
@@ -26,6 +27,13 @@ function deepest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue {
   const branches = first.errors.filter((branch) => branch.length > 0).map((branch) => deepest(branch));
   const best = branches.sort((left, right) => right.path.length - left.path.length)[0];
   return best === undefined || best.path.length === 0 ? first : { ...best, path: [...first.path, ...best.path] };
+}
+
+/** A union is of the wrong type when the value has the type of none of its branches. */
+function isWrongType(issue: z.core.$ZodIssue): boolean {
+  if (issue.code !== 'invalid_union') return issue.code === 'invalid_type';
+  const branches = issue.errors.map((branch) => branch[0]);
+  return branches.length > 0 && branches.every((first) => first?.code === 'invalid_type' && first.path.length === 0);
 }
 
 function pathOf(path: readonly PropertyKey[]): string {

@@ -1,5 +1,5 @@
-import { mkdir, open, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { readOrMakeFile } from './first-start-file.ts';
 import { newMasterKey } from './secret-box.ts';
 
 /**
@@ -7,18 +7,5 @@ import { newMasterKey } from './secret-box.ts';
  * Without it nothing that was sealed opens again: back it up apart from the database.
  */
 export async function loadMasterKey(configured: string | undefined, dataDir: string): Promise<string> {
-  if (configured !== undefined) return configured;
-  const path = join(dataDir, 'master-key');
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  try {
-    const file = await open(path, 'wx', 0o600);
-    const key = newMasterKey();
-    await file.writeFile(`${key}\n`);
-    await file.sync();
-    await file.close();
-    return key;
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    return (await readFile(path, 'utf8')).trim();
-  }
+  return configured ?? readOrMakeFile(join(dataDir, 'master-key'), newMasterKey);
 }

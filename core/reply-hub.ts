@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import { ApiError } from './errors.ts';
 import { newToken } from './ids.ts';
 import type { ReplyEvent, ReplySink } from './reply.ts';
 
@@ -12,7 +13,10 @@ export interface ReplyHub {
   expect(requestId: string, receive: ReplyReceiver): { readonly token: string };
   /** The caller is gone or answered: senders learn it by `callerGone`. */
   forget(requestId: string): void;
-  /** The sending end, or null when nobody waits under this id with this token. */
+  /**
+   * The sending end, or null when nobody waits under this id with this token. A request may have several one after the
+   * other, one an attempt; once one has sent a chunk, an answer of another ends as a failure.
+   */
   connect(requestId: string, token: string): ReplySink | null;
   /** Callers that wait at the moment. */
   readonly waiting: number;
@@ -22,7 +26,12 @@ interface Waiter {
   readonly token: string;
   readonly receive: ReplyReceiver;
   readonly gone: AbortController;
+  /** The sending end whose chunks the caller has had. */
+  answeredBy?: ReplySink;
 }
+
+/** What the caller gets when the worker that streamed to it was lost and another one begins anew. */
+const BROKE_OFF = JSON.stringify(new ApiError('upstream_broken', 'The answer broke off. Send the request again.').body);
 
 export function createReplyHub(processId: string): ReplyHub {
   const waiters = new Map<string, Waiter>();
@@ -43,16 +52,27 @@ export function createReplyHub(processId: string): ReplyHub {
     connect(requestId, token) {
       const waiter = waiters.get(requestId);
       if (waiter === undefined || !sameText(waiter.token, token)) return null;
-      return {
+      const sink: ReplySink = {
         callerGone: waiter.gone.signal,
         send: async (event) => {
           if (waiter.gone.signal.aborted) return false;
+          // A caller that has a part of one answer must not get the beginning of another behind it.
+          if (waiter.answeredBy !== undefined && waiter.answeredBy !== sink && event.type !== 'failed') {
+            await waiter.receive({ type: 'failed', status: 502, body: BROKE_OFF, attempts: attemptsOf(event) });
+            return false;
+          }
+          if (event.type === 'chunk') waiter.answeredBy = sink;
           return waiter.receive(event);
         },
         close: () => Promise.resolve(),
       };
+      return sink;
     },
   };
+}
+
+function attemptsOf(event: Exclude<ReplyEvent, { type: 'failed' }>): number {
+  return event.type === 'chunk' ? event.attempts : event.meta.attempts;
 }
 
 function sameText(left: string, right: string): boolean {

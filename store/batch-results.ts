@@ -27,9 +27,12 @@ export interface StoredLines {
   readonly duplicates: readonly number[];
 }
 
-/** The keys of consecutive lines: looked up one by one in the `_id` index, where a range would be a scan when embedded. */
-function keysOf(batchId: string, firstLine: number, lineCount: number): string[] {
-  return Array.from({ length: lineCount }, (_, index) => lineKey(batchId, firstLine + index));
+/**
+ * The condition that finds lines one by one in the `_id` index. Nothing else may stand beside it: with a second condition, or
+ * with a range in its place, the embedded server scans the whole collection (50 lines of 48,000: 1.9 s and not 20 ms).
+ */
+function byLines(batchId: string, lines: readonly number[]) {
+  return { _id: { $in: lines.map((line) => lineKey(batchId, line)) } };
 }
 
 /** Outcomes of lines. Index: `_id` (`lineKey`). */
@@ -71,18 +74,18 @@ export function createBatchResultStore(db: Db) {
     /** Which of these lines have an outcome, and what is counted of it; in no order. */
     outcomes: (batchId: string, firstLine: number, lineCount: number): Promise<OutcomeCount[]> =>
       results
-        .find<OutcomeCount>({ _id: { $in: keysOf(batchId, firstLine, lineCount) } })
+        .find(
+          byLines(
+            batchId,
+            Array.from({ length: lineCount }, (_, index) => firstLine + index),
+          ),
+        )
         .project<OutcomeCount>({ _id: 0, line: 1, kind: 1, usage: 1 })
         .toArray(),
 
-    /** The whole outcomes of one kind among these lines, in line order. */
-    async readKind(
-      batchId: string,
-      kind: BatchResultDoc['kind'],
-      firstLine: number,
-      lineCount: number,
-    ): Promise<BatchResultDoc[]> {
-      const found = await results.find({ _id: { $in: keysOf(batchId, firstLine, lineCount) }, kind }).toArray();
+    /** The whole outcomes of these lines, in line order. */
+    async readLines(batchId: string, lines: readonly number[]): Promise<BatchResultDoc[]> {
+      const found = await results.find(byLines(batchId, lines)).toArray();
       return found.sort((a, b) => a.line - b.line);
     },
   };

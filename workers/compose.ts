@@ -1,4 +1,3 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CancelledFailure, Context } from '@temporalio/activity';
 import type { NativeConnection } from '@temporalio/worker';
@@ -14,6 +13,7 @@ import { createSettleFailure } from '../activities/serve/settle-failure.ts';
 import { createSettleLines } from '../activities/serve/settle-lines.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Config } from '../core/config.ts';
+import { readOrMakeFile } from '../core/first-start-file.ts';
 import { newHostId } from '../core/ids.ts';
 import type { Logger } from '../core/log.ts';
 import type { ReplyHub } from '../core/reply-hub.ts';
@@ -67,7 +67,14 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
   const hostId = await readHostId(dataDir);
   const codexEnvironment = config.FLATLANE_CODEX_ENV;
   const codexConfig = config.FLATLANE_CODEX_CONFIG;
-  const selfTest = runSelfTest({ dataDir, log }).then((result) => (result.ok ? undefined : result.why));
+  const selfTest = runSelfTest({ dataDir, log }).then(
+    (result) => (result.ok ? undefined : result.why),
+    // Its folder could not be made, say. Closed rather than untested; key lanes go on.
+    (error: unknown) => {
+      log.error({ err: error }, 'the self-test of the plan lanes could not be run');
+      return 'the self-test could not be run';
+    },
+  );
   const host = createLaneHost({
     lanes,
     hostId,
@@ -112,15 +119,6 @@ function checkIn(progress: number): void {
 }
 
 /** The name of this machine's disk: accounts whose home is on it are served by workers that have it. */
-async function readHostId(dataDir: string): Promise<string> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const path = join(dataDir, 'host-id');
-  try {
-    const hostId = newHostId();
-    await writeFile(path, `${hostId}\n`, { flag: 'wx', mode: 0o600 });
-    return hostId;
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    return (await readFile(path, 'utf8')).trim();
-  }
+function readHostId(dataDir: string): Promise<string> {
+  return readOrMakeFile(join(dataDir, 'host-id'), newHostId);
 }

@@ -20,7 +20,7 @@ export function hostKeyLane({ lanes, secretBox, clock, log }: HostKeyLaneDeps, d
   if (baseUrl === null || sealedKey === null) throw new Error(`key lane ${alias} has no address or no key`);
   const apiKey = secretBox.open(sealedKey, laneSecretPlace(laneId));
   const lane = createKeyLane({ laneId, alias, baseUrl, apiKey, allowPrivateAddresses, clock, log });
-  const health = createLaneHealth({ laneId, kind: 'key', lanes, clock, random: Math.random }, doc);
+  const health = createLaneHealth({ laneId, kind: 'key', lanes, clock, random: Math.random, log }, doc);
   const slots = createSlots(concurrency);
   return {
     lane: { ...health, lane, acquire: (priority, signal) => slots.acquire(priority, signal) },

@@ -29,7 +29,7 @@ export function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Hosted {
   const { lanes, clock } = deps;
   const { _id: laneId, alias, concurrency } = doc;
   const log = deps.log.child({ laneId, lane: alias });
-  const health = createLaneHealth({ laneId, kind: 'plan', lanes, clock, random: Math.random }, doc);
+  const health = createLaneHealth({ laneId, kind: 'plan', lanes, clock, random: Math.random, log }, doc);
   const slots = createSlots(concurrency);
   const folder = join(deps.dataDir, 'accounts', laneId);
   let handledWish = -1;

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { AttemptFailure } from '../core/contracts/failure.ts';
 import type { LaneKind, LaneState } from '../core/contracts/lane.ts';
+import type { Logger } from '../core/log.ts';
 import { laneEffect, NO_FAILURES, type FailureMemory } from '../lanes/policy/lane-effect.ts';
 import { returnOf } from '../lanes/policy/plan-lanes.ts';
 import type { HostedLane } from '../activities/serve/hosted-lane.ts';
@@ -22,10 +23,11 @@ interface LaneHealthDeps {
   readonly clock: Clock;
   /** 0 to 1. */
   readonly random: () => number;
+  readonly log: Pick<Logger, 'warn'>;
 }
 
 export function createLaneHealth(
-  { laneId, kind, lanes, clock, random }: LaneHealthDeps,
+  { laneId, kind, lanes, clock, random, log }: LaneHealthDeps,
   doc: Pick<LaneDoc, 'state' | 'until' | 'why' | 'stateChangedAt'>,
 ): LaneHealth {
   let { state, until, why, stateChangedAt } = doc;
@@ -42,11 +44,26 @@ export function createLaneHealth(
     });
     changing += 1;
     try {
-      await lanes.transition(laneId, to, at, patch);
+      const stored = await lanes.transition(laneId, to, at, patch);
+      // Refused: the owner, or another process, has changed it. What the database says is taken in at the next look.
+      if (stored === null && stateChangedAt === at) stateChangedAt = 0;
     } finally {
       changing -= 1;
     }
   };
+
+  /** What an attempt says of the lane must never cost the attempt's outcome: while the database is away it holds here alone. */
+  const report = async (run: () => Promise<void>): Promise<void> => {
+    try {
+      await run();
+    } catch (error) {
+      log.warn({ err: error, laneId, state }, "a lane's change of state could not be stored");
+    }
+  };
+
+  /** An attempt that began before an outage must not shorten it. */
+  const isOutUntilLater = (end: number | null): boolean =>
+    end !== null && (state === 'cooling' || state === 'unhealthy') && until !== null && until >= end;
 
   return {
     get state() {
@@ -68,13 +85,16 @@ export function createLaneHealth(
     async reportFailure(failure: AttemptFailure) {
       const effect = laneEffect(kind, failure, memory, clock.now(), random());
       ({ memory } = effect);
-      if (effect.change !== undefined) await change(effect.change.to, effect.change);
+      const changed = effect.change;
+      if (changed === undefined || isOutUntilLater(changed.until)) return;
+      await report(() => change(changed.to, changed));
     },
     async reportAnswer() {
       memory = NO_FAILURES;
       // The first answer after a pause is the probe that opens the lane again.
-      if ((state === 'cooling' || state === 'unhealthy') && (until === null || until <= clock.now()))
-        await change('ready');
+      if ((state === 'cooling' || state === 'unhealthy') && (until === null || until <= clock.now())) {
+        await report(() => change('ready'));
+      }
     },
   };
 }

@@ -31,6 +31,8 @@ export function createLaneHost(deps: LaneHostDeps): RunningLaneHost {
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> = Promise.resolve();
   let stopped = false;
+  /** Why lanes could not be hosted, so that it is said once and not at every look. */
+  const failing = new Map<string, string>();
 
   const isOurs = async (doc: LaneDoc): Promise<boolean> =>
     doc.kind === 'key' || doc.hostId === hostId || (doc.hostId === null && (await lanes.claimHost(doc._id, hostId)));
@@ -38,8 +40,17 @@ export function createLaneHost(deps: LaneHostDeps): RunningLaneHost {
   const begin = async (doc: LaneDoc): Promise<void> => {
     if (!(await isOurs(doc))) return;
     const started = doc.kind === 'key' ? deps.hostKeyLane(doc) : deps.hostPlanLane(doc);
-    const stopServing = await deps.serve(doc._id, started.concurrency);
-    hosted.set(doc._id, { hosted: started, stopServing });
+    try {
+      // Before its tasks come: the first one may be there at once.
+      hosted.set(doc._id, { hosted: started, stopServing: () => Promise.resolve() });
+      hosted.set(doc._id, { hosted: started, stopServing: await deps.serve(doc._id, started.concurrency) });
+    } catch (error) {
+      // Nothing may be left behind: it is tried again in a moment, and an account has one process only.
+      hosted.delete(doc._id);
+      await started.stop();
+      throw error;
+    }
+    failing.delete(doc._id);
     log.info({ laneId: doc._id, lane: doc.alias, kind: doc.kind }, 'a lane is hosted');
   };
 
@@ -56,9 +67,11 @@ export function createLaneHost(deps: LaneHostDeps): RunningLaneHost {
       const entry = hosted.get(doc._id);
       if (entry !== undefined) entry.hosted.refresh(doc);
       else
-        await begin(doc).catch((error: unknown) =>
-          log.error({ err: error, lane: doc.alias }, 'a lane could not be hosted'),
-        );
+        await begin(doc).catch((error: unknown) => {
+          const why = String(error);
+          if (failing.get(doc._id) !== why) log.error({ err: error, lane: doc.alias }, 'a lane could not be hosted');
+          failing.set(doc._id, why);
+        });
     }
     const known = new Set(docs.map((doc) => doc._id));
     for (const laneId of hosted.keys()) if (!known.has(laneId)) await end(laneId);
@@ -83,7 +96,10 @@ export function createLaneHost(deps: LaneHostDeps): RunningLaneHost {
       stopped = true;
       clearTimeout(timer);
       await looking;
-      await Promise.all([...hosted.keys()].map(end));
+      const ended = await Promise.allSettled([...hosted.keys()].map(end));
+      for (const end of ended) {
+        if (end.status === 'rejected') log.warn({ err: end.reason as unknown }, 'a lane could not be stopped');
+      }
     },
   };
 }

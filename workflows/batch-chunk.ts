@@ -47,6 +47,16 @@ async function planAnew({ keyId }: ChunkInput, state: ChunkState): Promise<void>
 
 async function run(input: ChunkInput, state: ChunkState): Promise<void> {
   const inFlight = new Set<Promise<void>>();
+  try {
+    await serveAll(input, state, inFlight);
+  } catch (error) {
+    // Cancelled, say: what is out comes to its end first, so that an answer that was paid for is stored before the end is.
+    await Promise.allSettled(inFlight);
+    throw error;
+  }
+}
+
+async function serveAll(input: ChunkInput, state: ChunkState, inFlight: Set<Promise<void>>): Promise<void> {
   while (state.waiting.length > 0 || inFlight.size > 0) {
     const hopeless = takeHopeless(state, Date.now());
     if (hopeless.length > 0) await settle(input, hopeless);
@@ -79,21 +89,27 @@ async function fly(input: ChunkInput, state: ChunkState, group: LineGroup): Prom
     else state.keyGroupsInFlight -= 1;
   }
   const again: WaitingLine[] = [];
+  const lost: WaitingLine[] = [];
   let waitMs = 0;
   for (const line of group.lines) {
     const result = results.find((candidate) => candidate.line === line.line);
     if (result?.failure === undefined) continue;
     const next = afterFailure(state, group, line, result, result.failure);
-    if (next === undefined) continue;
+    if (next === undefined) {
+      // A caller's own fault has its outcome from the lane's activity; whatever else ends a line has none yet.
+      if (result.failure.class !== 'caller_fault') lost.push({ ...line, attempts: [...line.attempts, result.record] });
+      continue;
+    }
     again.push(next.line);
     waitMs = Math.max(waitMs, next.afterMs);
   }
+  if (lost.length > 0) await settle(input, lost);
   if (waitMs > 0) await sleep(waitMs);
   // In front: a line that was begun is finished before new ones are.
   state.waiting.unshift(...again);
 }
 
-/** The line as it waits for its next try, or undefined when the lane's activity has given it its outcome. */
+/** The line as it waits for its next try, or undefined when no lane may try it again. */
 function afterFailure(
   state: ChunkState,
   { lane }: LineGroup,

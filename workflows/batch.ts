@@ -47,6 +47,21 @@ async function validateAndRun(input: BatchInput, progress: BatchProgress | undef
 
 async function runChunks(input: BatchInput, { chunks, nextChunk }: BatchProgress): Promise<void> {
   const running = new Set<Promise<void>>();
+  try {
+    await runWindow(input, chunks, nextChunk, running);
+  } catch (error) {
+    // Cancelled or expired: every chunk comes to its end before the files are written.
+    await Promise.allSettled(running);
+    throw error;
+  }
+}
+
+async function runWindow(
+  input: BatchInput,
+  chunks: number,
+  nextChunk: number,
+  running: Set<Promise<void>>,
+): Promise<void> {
   let next = nextChunk;
   while (next < chunks || running.size > 0) {
     while (next < chunks && running.size < CHUNKS_AT_A_TIME && !workflowInfo().continueAsNewSuggested) {

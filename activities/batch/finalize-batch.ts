@@ -20,7 +20,7 @@ export interface FinalizeBatchDeps {
   readonly chunkReader: ChunkReader;
   readonly clock: Clock;
   /** Says that the work goes on. May throw to end it (cancelled, worker stopping). */
-  readonly checkIn: (chunksDone: number) => void;
+  readonly checkIn: (done: number) => void;
 }
 
 /** What becomes of lines that were not served. */
@@ -51,21 +51,19 @@ export function createFinalizeBatch(deps: FinalizeBatchDeps) {
     return batch;
   };
 
-  const writeFiles = async (batch: BatchDoc, counts: BatchDoc['counts']) => {
-    const now = (): number => clock.now();
-    const outputFileId = counts.completed > 0 ? await writeResultFile(deps, batch, 'completed', now) : null;
-    const errorFileId = counts.failed > 0 ? await writeResultFile(deps, batch, 'failed', now) : null;
-    return { outputFileId, errorFileId };
-  };
+  const writeFile = async (batch: BatchDoc, kind: 'completed' | 'failed', lines: readonly number[]) =>
+    lines.length === 0 ? null : writeResultFile(deps, batch, kind, lines, () => clock.now());
 
   /** One try; null when the batch changed meanwhile. */
   const end = async (batch: BatchDoc, reason: FinalizeBatchInput['reason']): Promise<BatchDoc | null> => {
-    const final = await settleRest(deps, batch, REST[reason], clock.now());
+    const { counts, usage, lines } = await settleRest(deps, batch, REST[reason], clock.now());
     if (reason === 'completed' && batch.status !== 'finalizing') {
       if ((await batches.transition(batch._id, 'finalizing', clock.now())) === null) return null;
     }
-    const files = await writeFiles(batch, final.counts);
-    return batches.transition(batch._id, reason, clock.now(), { ...final, ...files }, { chunks: batch.chunks });
+    const outputFileId = await writeFile(batch, 'completed', lines.completed);
+    const errorFileId = await writeFile(batch, 'failed', lines.failed);
+    const patch = { counts, usage, outputFileId, errorFileId };
+    return batches.transition(batch._id, reason, clock.now(), patch, { chunks: batch.chunks });
   };
 
   return async function finalizeBatch({ batchId, reason }: FinalizeBatchInput): Promise<void> {

@@ -9,9 +9,11 @@ import type { ChunkReader } from './load-chunk.ts';
 /** What lines get that were not served before their batch was over. */
 export type RestOutcome = { readonly code: 'batch_expired' | 'batch_cancelled'; readonly message: string };
 
-export interface FinalCounts {
+export interface SettledLines {
   readonly counts: BatchDoc['counts'];
   readonly usage: TokenUsage;
+  /** The lines of each kind, in order: what the files are written from. */
+  readonly lines: Readonly<Record<BatchResultDoc['kind'], readonly number[]>>;
 }
 
 export interface SettleRestDeps {
@@ -32,17 +34,19 @@ export async function settleRest(
   batch: BatchDoc,
   rest: RestOutcome | null,
   at: number,
-): Promise<FinalCounts> {
-  const counts = { total: batch.counts.total, completed: 0, failed: 0 };
+): Promise<SettledLines> {
+  const lines: Record<BatchResultDoc['kind'], number[]> = { completed: [], failed: [] };
   let usage = NO_USAGE;
   for (let chunkIndex = 0; chunkIndex < batch.chunks; chunkIndex++) {
     for (const outcome of await settleChunk(deps, batch._id, chunkIndex, rest, at)) {
-      counts[outcome.kind]++;
+      lines[outcome.kind].push(outcome.line);
       usage = addUsage(usage, outcome.usage);
     }
     deps.checkIn(chunkIndex + 1);
   }
-  return { counts, usage };
+  for (const kind of [lines.completed, lines.failed]) kind.sort((a, b) => a - b);
+  const counts = { total: batch.counts.total, completed: lines.completed.length, failed: lines.failed.length };
+  return { counts, usage, lines };
 }
 
 async function settleChunk(

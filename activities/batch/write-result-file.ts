@@ -4,7 +4,6 @@ import { DEFAULT_FILE_LIFE_SECONDS } from '../../core/wire/file-object.ts';
 import type { BatchResultDoc, BatchResultStore } from '../../store/batch-results.ts';
 import type { BatchDoc } from '../../store/batches.ts';
 import type { FileStore } from '../../store/files.ts';
-import type { ChunkReader } from './load-chunk.ts';
 
 /** Outcomes that are read at a time: small enough that 50 large answers fit into memory on both sides. */
 const LINES_AT_A_TIME = 50;
@@ -12,8 +11,8 @@ const LINES_AT_A_TIME = 50;
 export interface ResultFileDeps {
   readonly files: FileStore;
   readonly results: BatchResultStore;
-  readonly chunkReader: Pick<ChunkReader, 'find'>;
-  readonly checkIn: (chunksDone: number) => void;
+  /** Says that the work goes on, with the lines written so far. May throw to end it. */
+  readonly checkIn: (linesWritten: number) => void;
 }
 
 /** The id of a batch's output or error file: the same however often it is written. */
@@ -22,7 +21,7 @@ export function resultFileId(batchId: string, kind: BatchResultDoc['kind']): str
 }
 
 /**
- * Writes all outcomes of one kind, in line order, as a file of the batch's owner, and returns its id. Each try writes bytes
+ * Writes the outcomes of these lines, all that are of one kind, as a file of the batch's owner, and returns its id. Each try writes bytes
  * of its own and then claims the file by inserting its document: a try that comes second removes its bytes and takes the
  * file that is there, which holds the same, so two tries at once can't spoil each other's file.
  */
@@ -30,13 +29,14 @@ export async function writeResultFile(
   deps: ResultFileDeps,
   batch: BatchDoc,
   kind: BatchResultDoc['kind'],
+  lines: readonly number[],
   now: () => number,
 ): Promise<string> {
   const { files } = deps;
   const fileId = resultFileId(batch._id, kind);
   if ((await files.find(fileId)) !== null) return fileId;
   const bodyId = `${fileId}.${randomBytes(8).toString('hex')}`;
-  const { bytes, sha256 } = await files.bytes.write(bodyId, resultLines(deps, batch, kind));
+  const { bytes, sha256 } = await files.bytes.write(bodyId, resultLines(deps, batch._id, lines));
   const createdAt = now();
   const claimed = await files.insertOnce({
     _id: fileId,
@@ -58,17 +58,13 @@ export async function writeResultFile(
 }
 
 async function* resultLines(
-  { results, chunkReader, checkIn }: ResultFileDeps,
-  batch: BatchDoc,
-  kind: BatchResultDoc['kind'],
+  { results, checkIn }: ResultFileDeps,
+  batchId: string,
+  lines: readonly number[],
 ): AsyncGenerator<string, void, undefined> {
-  for (let chunkIndex = 0; chunkIndex < batch.chunks; chunkIndex++) {
-    const { firstLine, lineCount } = await chunkReader.find(batch._id, chunkIndex);
-    for (let offset = 0; offset < lineCount; offset += LINES_AT_A_TIME) {
-      const count = Math.min(LINES_AT_A_TIME, lineCount - offset);
-      const page = await results.readKind(batch._id, kind, firstLine + offset, count);
-      if (page.length > 0) yield page.map(toOutputLine).join('');
-    }
-    checkIn(chunkIndex + 1);
+  for (let from = 0; from < lines.length; from += LINES_AT_A_TIME) {
+    const page = await results.readLines(batchId, lines.slice(from, from + LINES_AT_A_TIME));
+    yield page.map(toOutputLine).join('');
+    checkIn(from + page.length);
   }
 }

@@ -1,4 +1,4 @@
-import type { AttemptRecord, FailureClass } from '../../core/contracts/failure.ts';
+import type { AttemptFailure, AttemptRecord, FailureClass } from '../../core/contracts/failure.ts';
 import { ApiError } from '../../core/errors.ts';
 
 /**
@@ -48,4 +48,10 @@ export function failureAnswer(
     case 'cancelled':
       return new ApiError('internal', 'The request was cancelled.');
   }
+}
+
+/** The answer to a caller's own fault where the lane gave none of the upstream's. */
+export function ownAnswer(failure: AttemptFailure): { readonly status: number; readonly body: string } {
+  const { status, body } = failureAnswer(failure.class, failure);
+  return { status, body: JSON.stringify(body) };
 }

@@ -72,12 +72,16 @@ async function write(deps: LineRecorderDeps, batchId: string, entries: readonly 
   const fresh = entries.filter(({ result }) => isStored.has(result.line));
   // After a crash between the two writes the log entry is what is missing, so a duplicate's is offered as well.
   await persist(log, () => laneLog.insertMissing(entries.map((entry) => entry.log)));
-  await batches.addCounts(batchId, {
+  const counts = {
     completed: fresh.filter(({ result }) => result.kind === 'completed').length,
     failed: fresh.filter(({ result }) => result.kind === 'failed').length,
     duplicates: duplicates.length,
     usage: sumUsage(fresh),
-  });
+  };
+  // Only a running count, and not safe to repeat: the outcomes are stored, and the end of the batch counts those.
+  await batches
+    .addCounts(batchId, counts)
+    .catch((error: unknown) => log.warn({ err: error, batchId }, 'a running count of a batch was lost'));
 }
 
 function sumUsage(entries: readonly LineEntry[]) {

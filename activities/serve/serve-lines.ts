@@ -4,6 +4,7 @@ import { attemptKey, lineKey } from '../../core/contracts/ids.ts';
 import type { ChunkReader, ChunkRow } from '../batch/load-chunk.ts';
 import { costsOf, type CostMicros } from './costs.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import { ownAnswer } from './failure-answer.ts';
 import type { LaneHost } from './hosted-lane.ts';
 import { toLineEntry } from './line-entry.ts';
 import type { LineRecorder, LineRecorderDeps } from './line-recorder.ts';
@@ -27,13 +28,18 @@ export function createServeLines(deps: ServeLinesDeps) {
         (await deps.chunkReader.read(input.batchId, input.chunkIndex)).map((row) => [row.line, row]),
       );
       const done = await linesWithOutcome(deps, input);
-      return Promise.all(
-        input.lines.map((task) => {
+      const results = await Promise.allSettled(
+        input.lines.map(async (task) => {
           const row = rows.get(task.line);
           if (row === undefined) throw new Error(`line ${task.line} is not in chunk ${input.chunkIndex}`);
           return done.has(task.line) ? doneBefore(deps, input, task) : serveLine(deps, input, task, row);
         }),
       );
+      // Only when all are over: Temporal tries a failed activity again, and a line that is still out would go twice.
+      return results.map((result) => {
+        if (result.status === 'rejected') throw result.reason;
+        return result.value;
+      });
     });
   };
 }
@@ -98,8 +104,8 @@ async function serveLine(
     return { line, record };
   }
   const { failure, callerAnswer } = outcome;
-  if (failure.class === 'caller_fault' && callerAnswer !== undefined) {
-    const { status, body } = callerAnswer;
+  if (failure.class === 'caller_fault') {
+    const { status, body } = callerAnswer ?? ownAnswer(failure);
     const costs = { costMicros: 0, meterMicros: null };
     await deps.recorder.record(
       batchId,

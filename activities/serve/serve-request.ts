@@ -10,6 +10,7 @@ import type { LedgerStore } from '../../store/ledger.ts';
 import type { RequestDoc, RequestStore } from '../../store/requests.ts';
 import { costsOf, type CostMicros, type Costs } from './costs.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import { ownAnswer } from './failure-answer.ts';
 import type { LaneHost } from './hosted-lane.ts';
 import { persist } from './persist.ts';
 import { tryLane, type TriedLane } from './try-lane.ts';
@@ -37,11 +38,13 @@ export function createServeRequest(deps: ServeRequestDeps) {
     }
     if (request.result !== null) return answeredBefore(input, deps.clock.now());
     const sink = request.replyTo === null ? undefined : deps.replies.open(request._id, request.replyTo);
-    try {
-      return await withHeartbeat(() => serve(deps, input, request, sink));
-    } finally {
-      await sink?.close();
-    }
+    return withHeartbeat(async () => {
+      try {
+        return await serve(deps, input, request, sink);
+      } finally {
+        await sink?.close();
+      }
+    });
   };
 }
 
@@ -84,8 +87,8 @@ async function serve(
     return { ok: true, record };
   }
   const { failure, callerAnswer } = outcome;
-  if (failure.class === 'caller_fault' && callerAnswer !== undefined) {
-    const { status, body } = callerAnswer;
+  if (failure.class === 'caller_fault') {
+    const { status, body } = callerAnswer ?? ownAnswer(failure);
     await persist(deps.log, async () => {
       await deps.requests.storeResult(request._id, { status, body, laneId: lane.laneId, at: deps.clock.now() });
       const entry = logEntry(input, request, tried, deps.clock.now());

@@ -2,9 +2,9 @@ import { CancelledFailure, Context } from '@temporalio/activity';
 import type { Clock } from '../../core/clock.ts';
 import type { AttemptFailure, AttemptRecord } from '../../core/contracts/failure.ts';
 import type { LaneRef } from '../../core/contracts/lane.ts';
-import { ATTEMPT_DEADLINE_MS } from '../../core/contracts/timings.ts';
+import { ATTEMPT_DEADLINE_MS, INTERACTIVE_SLOT_WAIT_MS } from '../../core/contracts/timings.ts';
 import type { LaneOutcome } from '../../core/lane-port.ts';
-import type { LaneHost } from './hosted-lane.ts';
+import type { HostedLane, LaneHost } from './hosted-lane.ts';
 
 export interface LaneTry {
   readonly itemId: string;
@@ -55,11 +55,11 @@ async function attempt(host: LaneHost, clock: Clock, call: LaneTry, signal: Abor
   if (hosted === undefined) return unavailable('this worker no longer hosts the lane');
   const before = hosted.availability();
   if (!before.open) return unavailable(before.why, before.until);
-  let release: () => void;
-  try {
-    release = await hosted.acquire(call.priority, signal);
-  } catch {
-    return { ok: false, failure: failureOf('cancelled', 'the caller is gone') };
+  const release = await acquire(hosted, call.priority, signal);
+  if (release === undefined) {
+    return signal.aborted
+      ? { ok: false, failure: failureOf('cancelled', 'the caller is gone') }
+      : unavailable('no slot of the lane became free in time');
   }
   try {
     // The lane may have run out while this one waited for its slot.
@@ -79,6 +79,24 @@ async function attempt(host: LaneHost, clock: Clock, call: LaneTry, signal: Abor
     return outcome;
   } finally {
     release();
+  }
+}
+
+/** A batch line waits as long as it takes; an interactive request goes to the next lane instead. Undefined: no slot. */
+async function acquire(
+  hosted: HostedLane,
+  priority: LaneTry['priority'],
+  signal: AbortSignal,
+): Promise<(() => void) | undefined> {
+  const tooLong = new AbortController();
+  const timer = setTimeout(() => tooLong.abort(), INTERACTIVE_SLOT_WAIT_MS);
+  if (priority === 'batch') clearTimeout(timer);
+  try {
+    return await hosted.acquire(priority, AbortSignal.any([signal, tooLong.signal]));
+  } catch {
+    return undefined;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

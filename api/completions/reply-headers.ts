@@ -7,7 +7,7 @@ export function metaHeaders(meta: ReplyMeta): Record<string, string> {
     ...laneHeaders({ laneId, laneAlias, attempts }),
     ...(costMicros === null ? {} : { 'x-flatlane-cost-usd': usd(costMicros) }),
     ...(meterMicros === null ? {} : { 'x-flatlane-meter-usd': usd(meterMicros) }),
-    ...(ignoredParams.length === 0 ? {} : { 'x-flatlane-ignored-params': ignoredParams.join(', ') }),
+    ...(ignoredParams.length === 0 ? {} : { 'x-flatlane-ignored-params': toHeader(ignoredParams) }),
   };
 }
 
@@ -18,6 +18,16 @@ export function laneHeaders(lane: Pick<ReplyMeta, 'laneId' | 'laneAlias' | 'atte
     'x-flatlane-account': encodeURIComponent(lane.laneAlias),
     'x-flatlane-attempts': String(lane.attempts),
   };
+}
+
+const LONGEST_HEADER = 1_000;
+
+/** The names are the caller's own words: what a header can't hold would fail an answer that is paid for already. */
+function toHeader(names: readonly string[]): string {
+  return names
+    .join(', ')
+    .replaceAll(/[^\x20-\x7e]/g, '?')
+    .slice(0, LONGEST_HEADER);
 }
 
 /** Millionths of a dollar as dollars. */

@@ -7,11 +7,11 @@ import { COMPLETION_DEADLINE_MS } from '../../core/contracts/timings.ts';
 import { ApiError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { ReplyHub } from '../../core/reply-hub.ts';
-import type { ReplyEvent, ReplyMeta } from '../../core/reply.ts';
+import type { ReplyEvent } from '../../core/reply.ts';
 import type { RequestStore } from '../../store/requests.ts';
 import type { completionWorkflow } from '../../workflows/completion.ts';
+import { createWatchCompletion, type ReplyEnd } from './watch-completion.ts';
 
-export type ReplyEnd = Exclude<ReplyEvent, { type: 'chunk' }>;
 export type ReplyChunk = Extract<ReplyEvent, { type: 'chunk' }>;
 
 /** Request and answer stay in the database this long: a repeat, or a look at what happened. */
@@ -22,6 +22,9 @@ const KEEP_REQUEST_MS = 24 * 3_600_000;
  * is a long poll at the Temporal server.
  */
 const WATCH_WORKFLOW_AFTER_MS = 5_000;
+
+/** What the workflow may take past the deadline: telling the caller that there is no answer. */
+const AFTER_DEADLINE_MS = 60_000;
 
 export interface RunCompletionDeps {
   readonly client: Client;
@@ -54,33 +57,18 @@ export interface CompletionCall {
  */
 export function createRunCompletion(deps: RunCompletionDeps) {
   const { client, requests, hub, clock, log } = deps;
-
-  const watch = async (workflowId: string, requestId: string): Promise<ReplyEnd> => {
-    const handle = client.workflow.getHandle<typeof completionWorkflow>(workflowId);
-    const outcome = await handle.result();
-    const result = (await requests.find(requestId))?.result;
-    if (result === undefined || result === null) throw new Error('the workflow is over and there is no result');
-    const attempts = outcome.attempts.length;
-    if (result.laneId === null || result.status !== 200) {
-      return { type: 'failed', status: result.status, body: result.body, attempts };
-    }
-    const unknown: ReplyMeta = {
-      laneId: result.laneId,
-      laneAlias: result.laneId,
-      attempts,
-      costMicros: null,
-      meterMicros: null,
-      ignoredParams: [],
-    };
-    return { type: 'done', body: result.body, meta: unknown };
-  };
+  const watchCompletion = createWatchCompletion(deps);
 
   return async function runCompletion(call: CompletionCall): Promise<ReplyEnd> {
     const { requestId, keyId, model, stream, signal } = call;
     const workflowId = completionWorkflowId(requestId);
     const createdAt = clock.now();
     const deadlineAt = createdAt + COMPLETION_DEADLINE_MS;
+    if (signal.aborted) throw new CallerGone();
     let watchdog: NodeJS.Timeout | undefined;
+    let over = false;
+    let started: Promise<void> | undefined;
+    const isWaitedFor = (): boolean => !over && clock.now() < deadlineAt + AFTER_DEADLINE_MS;
 
     const replied = new Promise<ReplyEnd>((resolve, reject) => {
       const { token } = hub.expect(requestId, async (event) => {
@@ -106,16 +94,19 @@ export function createRunCompletion(deps: RunCompletionDeps) {
           workflowId,
           taskQueue: WORKFLOW_TASK_QUEUE,
           args: [{ requestId, keyId, plan: call.plan, deadlineAt }],
-          workflowExecutionTimeout: COMPLETION_DEADLINE_MS + 60_000,
+          workflowExecutionTimeout: COMPLETION_DEADLINE_MS + AFTER_DEADLINE_MS,
           requestEagerStart: deps.eagerStart,
           priority: { priorityKey: TASK_PRIORITY.interactive, fairnessKey: keyId },
           staticSummary: `${model} for ${keyId}`,
         });
+        // With an eager start the answer may be there before the server has said that the workflow is.
+        if (over) return;
         watchdog = setTimeout(() => {
-          watch(workflowId, requestId).then(resolve, reject);
+          watchCompletion(requestId, isWaitedFor).then(resolve, reject);
         }, WATCH_WORKFLOW_AFTER_MS);
       };
-      start().catch((cause: unknown) => {
+      started = start();
+      started.catch((cause: unknown) => {
         reject(
           new ApiError(
             'server_is_overloaded',
@@ -133,12 +124,13 @@ export function createRunCompletion(deps: RunCompletionDeps) {
       return await replied;
     } catch (error) {
       if (!(error instanceof CallerGone)) throw error;
-      client.workflow
-        .getHandle(workflowId)
-        .cancel()
+      // Not before it is started: there would be nothing to cancel, and it would run for nobody.
+      started
+        ?.then(() => client.workflow.getHandle(workflowId).cancel())
         .catch((cause: unknown) => log.info({ err: cause, requestId }, 'a completion could not be cancelled'));
       throw error;
     } finally {
+      over = true;
       clearTimeout(watchdog);
       hub.forget(requestId);
     }

@@ -17,6 +17,7 @@ export interface EventStream {
 export function createEventStream(reply: FastifyReply, baseHeaders: Readonly<Record<string, string>>): EventStream {
   const raw: ServerResponse = reply.raw;
   let ping: NodeJS.Timeout | undefined;
+  const isOpen = (): boolean => !raw.destroyed && !raw.writableEnded;
   const start = (headers: Readonly<Record<string, string>>): void => {
     reply.hijack();
     raw.writeHead(200, {
@@ -26,25 +27,39 @@ export function createEventStream(reply: FastifyReply, baseHeaders: Readonly<Rec
       'cache-control': 'no-cache',
       'x-accel-buffering': 'no',
     });
-    ping = setInterval(() => raw.write(': ping\n\n'), PING_AFTER_MS);
+    ping = setInterval(() => {
+      if (isOpen()) raw.write(': ping\n\n');
+    }, PING_AFTER_MS);
   };
   return {
     get started() {
       return ping !== undefined;
     },
     async send(data, headers) {
-      if (raw.destroyed) return false;
+      if (!isOpen()) return false;
       if (ping === undefined) start(headers);
       ping?.refresh();
-      if (!raw.write(`data: ${data}\n\n`)) {
-        await Promise.race([once(raw, 'drain'), once(raw, 'close')]).catch(() => undefined);
-      }
+      if (!raw.write(toEvent(data))) await roomOrEnd(raw);
       return !raw.destroyed;
     },
     end(lastData) {
       clearInterval(ping);
-      if (lastData !== undefined) raw.write(`data: ${lastData}\n\n`);
+      if (!isOpen()) return;
+      if (lastData !== undefined) raw.write(toEvent(lastData));
       raw.end();
     },
   };
+}
+
+/** A line break in the data (a provider's indented JSON, say) would end the field: each line is a field of its own. */
+function toEvent(data: string): string {
+  return `data: ${data.replaceAll(/\r\n|\r|\n/g, '\ndata: ')}\n\n`;
+}
+
+/** Resolves when the connection takes more or is closed, and leaves no listener behind. */
+async function roomOrEnd(raw: ServerResponse): Promise<void> {
+  const over = new AbortController();
+  const { signal } = over;
+  await Promise.race([once(raw, 'drain', { signal }), once(raw, 'close', { signal })]).catch(() => undefined);
+  over.abort();
 }

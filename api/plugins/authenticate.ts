@@ -78,6 +78,6 @@ export function registerAuthentication(
 }
 
 function bearerOf(request: FastifyRequest): string | undefined {
-  const match = /^Bearer (\S{1,512})$/.exec(request.headers.authorization ?? '');
+  const match = /^Bearer (\S{1,512})$/i.exec(request.headers.authorization ?? '');
   return match?.[1];
 }

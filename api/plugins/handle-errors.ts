@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../../core/errors.ts';
 
 /** Answers every error in OpenAI's shape; what is not ours is logged with its cause and told as a plain 500. */
@@ -6,11 +6,14 @@ export function registerErrorHandling(app: FastifyInstance): void {
   app.setNotFoundHandler((request, reply) => {
     sendError(reply, new ApiError('not_found', `There is no ${request.method} ${request.url.split('?')[0]} here.`));
   });
-  app.setErrorHandler((error: FastifyError | ApiError, request, reply) => {
-    const known = error instanceof ApiError ? error : fromFastify(error);
-    if (known.status >= 500) request.log.error({ err: error }, 'a request failed');
-    sendError(reply, known);
-  });
+  app.setErrorHandler(answerError);
+}
+
+/** Answers an error that a route, a hook or Fastify itself has thrown. */
+export function answerError(error: FastifyError | ApiError, request: FastifyRequest, reply: FastifyReply): void {
+  const known = error instanceof ApiError ? error : fromFastify(error);
+  if (known.status >= 500) request.log.error({ err: error }, 'a request failed');
+  sendError(reply, known);
 }
 
 /** Sends an error with the headers by which the official clients decide whether to try again. */

@@ -15,6 +15,9 @@ export interface OfferedTools {
   readonly ignored: readonly string[];
 }
 
+/** Names that the CLI keeps for itself. Measured: it drops the first two without a word, and refuses a thread with the others. */
+const RESERVED_NAME = /^(exec_command|shell_command|mcp|mcp__.*)$/;
+
 type Tool = NonNullable<ChatRequest['tools']>[number];
 
 function isFunction(tool: Tool): tool is ChatTool {
@@ -38,6 +41,9 @@ export function translateTools(body: ChatRequest): OfferedTools | Refusal {
     const { name, description = '', parameters, strict } = tool.function;
     if (names.has(name)) return unsupported(`tools[${index}].function.name`, 'Two tools have the same name.');
     names.add(name);
+    if (RESERVED_NAME.test(name)) {
+      return unsupported(`tools[${index}].function.name`, 'A plan lane can not offer a function of this name.');
+    }
     if (strict === true) ignored.push('tools.function.strict');
     tools.push({ type: 'function', name, description, inputSchema: parameters ?? { type: 'object', properties: {} } });
   }

@@ -28,8 +28,11 @@ export function createLaneDirectory({ listLanes, listRoutes, clock }: LaneDirect
   const look = async (): Promise<{ lanes: readonly LaneView[]; routes: readonly RouteView[] }> => {
     if (picture === undefined || clock.now() - takenAt > PICTURE_MAY_BE_OLD_MS) {
       takenAt = clock.now();
-      picture = Promise.all([listLanes(), listRoutes()]).then(([lanes, routes]) => ({ lanes, routes }));
-      picture.catch(() => (picture = undefined));
+      const taken = Promise.all([listLanes(), listRoutes()]).then(([lanes, routes]) => ({ lanes, routes }));
+      picture = taken;
+      taken.catch(() => {
+        if (picture === taken) picture = undefined;
+      });
     }
     return picture;
   };

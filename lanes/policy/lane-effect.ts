@@ -77,6 +77,8 @@ function pauseAfter(
   now: number,
   random: number,
 ): LaneEffect {
+  // A pause is under way, and this attempt began before it: it says nothing new, and must not make the next pause longer.
+  if (memory.recentAt.some((at) => at > now)) return { memory };
   const recentAt = [...memory.recentAt.filter((at) => at > now - BREAKER_SPAN_MS), now];
   if (recentAt.length < failures) return { memory: { ...memory, recentAt } };
   const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** memory.pausesInARow, LONGEST_BACKOFF_MS);

@@ -41,6 +41,7 @@ describe('the reads of files', () => {
   });
 
   it('page in both directions', async () => {
+    for (let index = 0; index < 5; index++) await upload(row('a'));
     const page = async (order: 'asc' | 'desc'): Promise<string[]> => {
       const ids: string[] = [];
       for await (const { id } of api.client.files.list({ limit: 2, order })) ids.push(id);
@@ -53,6 +54,7 @@ describe('the reads of files', () => {
   });
 
   it('have first and last id, and whether there is more', async () => {
+    for (let index = 0; index < 3; index++) await upload(row('a'));
     const headers = { authorization: `Bearer ${api.secret}` };
     const list = async (query: string) =>
       (await api.app.inject({ url: `/v1/files?${query}`, headers })).json<unknown>();
@@ -92,11 +94,11 @@ describe('the reads of files', () => {
   it('show another key nothing', async () => {
     const file = await upload(row('a'));
     for (const call of [
-      api.otherClient.files.retrieve(file.id),
-      api.otherClient.files.content(file.id),
-      api.otherClient.files.delete(file.id),
+      () => api.otherClient.files.retrieve(file.id),
+      () => api.otherClient.files.content(file.id),
+      () => api.otherClient.files.delete(file.id),
     ]) {
-      expect(await failureOf(call)).toMatchObject({ status: 404, type: 'invalid_request_error', code: null });
+      expect(await failureOf(call())).toMatchObject({ status: 404, type: 'invalid_request_error', code: null });
     }
     expect((await api.otherClient.files.list()).data).toEqual([]);
     expect(await failureOf(api.otherClient.files.list({ after: file.id }))).toMatchObject({ status: 400 });

@@ -151,6 +151,15 @@ describe('a completion on a plan lane', () => {
     },
   );
 
+  it.each(['gpt-5.5', 'gpt-6-astra'])('offers functions to %s whatever they are called', async (model) => {
+    const names = ['shell', 'apply_patch', 'web_search', 'view_image', 'update_plan', 'read_file', 'functions'];
+    const tools = names.map((name) => ({ type: 'function', function: { name, parameters: { type: 'object' } } }));
+    await under.complete({ ...says('x'), tools }, { model });
+    const [attempt] = under.backend.attempts();
+    const wire = JSON.stringify([attempt?.tools, attempt?.input]);
+    for (const name of names) expect(wire).toContain(`"name":"${name}"`);
+  });
+
   it('streams tool calls', async () => {
     const { chunks, call } = collector();
     await under.complete({ ...says('[[tool:get_weather:{"city":"Rome"}]]'), tools: [weather] }, call);

@@ -117,6 +117,9 @@ describe('translateRequest', () => {
     ['tool_choice', { tools: [tool('f')], tool_choice: { type: 'function', function: { name: 'f' } } }],
     ['tools[1]', { tools: [tool('f'), { type: 'custom', custom: { name: 'g' } }] }],
     ['tools[1].function.name', { tools: [tool('f'), tool('f')] }],
+    ['tools[0].function.name', { tools: [tool('exec_command')] }],
+    ['tools[0].function.name', { tools: [tool('shell_command')] }],
+    ['tools[1].function.name', { tools: [tool('f'), tool('mcp__files__read')] }],
     ['reasoning_effort', { reasoning_effort: 'ultra' }],
   ])('leaves %s to other lanes: %j', (param, body) => {
     expect(translate(body)).toMatchObject({ class: 'unsupported', error: { status: 400, param } });

@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowFailedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { completionWorkflowId } from '../../core/contracts/ids.ts';
+import { ApiError } from '../../core/errors.ts';
+import type { Logger } from '../../core/log.ts';
+import type { ReplyEvent } from '../../core/reply.ts';
+import type { RequestStore } from '../../store/requests.ts';
+import type { completionWorkflow } from '../../workflows/completion.ts';
+
+export type ReplyEnd = Exclude<ReplyEvent, { type: 'chunk' }>;
+
+export interface WatchCompletionDeps {
+  readonly client: Client;
+  readonly requests: RequestStore;
+  readonly log: Logger;
+}
+
+/** A server that was away is asked again after this long; it is back within seconds when it is restarted. */
+const ASK_AGAIN_AFTER_MS = 1_000;
+
+/**
+ * The other way to an answer, for when the reply channel is silent: waits for the end of the workflow and reads the result
+ * from the database. A server that is away is no end: the reply channel may be alive, so this goes on while somebody waits.
+ */
+export function createWatchCompletion({ client, requests, log }: WatchCompletionDeps) {
+  const look = async (requestId: string): Promise<ReplyEnd> => {
+    const handle = client.workflow.getHandle<typeof completionWorkflow>(completionWorkflowId(requestId));
+    const { attempts } = await handle.result();
+    const result = (await requests.find(requestId))?.result;
+    if (result === undefined || result === null) {
+      throw new ApiError('internal', 'The request came to its end without an answer. Send it again.');
+    }
+    const { status, body, laneId } = result;
+    if (laneId === null || status !== 200) return { type: 'failed', status, body, attempts: attempts.length };
+    // The lane's alias and the costs are in the lane log; what is not known here is left out.
+    const unknown = { costMicros: null, meterMicros: null, ignoredParams: [] };
+    return { type: 'done', body, meta: { laneId, laneAlias: laneId, attempts: attempts.length, ...unknown } };
+  };
+
+  /**
+   * @param isWaitedFor false once nobody needs the answer from here any more
+   * @throws when the workflow failed or is unknown, or has no result
+   */
+  return async function watchCompletion(requestId: string, isWaitedFor: () => boolean): Promise<ReplyEnd> {
+    for (;;) {
+      try {
+        return await look(requestId);
+      } catch (error) {
+        const isOver =
+          error instanceof WorkflowFailedError || error instanceof WorkflowNotFoundError || error instanceof ApiError;
+        if (isOver || !isWaitedFor()) throw error;
+        log.info({ err: error, requestId }, 'a completion could not be watched; trying again');
+        await sleep(ASK_AGAIN_AFTER_MS);
+      }
+    }
+  };
+}
