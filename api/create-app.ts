@@ -26,8 +26,9 @@ interface CreateAppDeps {
 
 /** A Fastify server with what all of ours share: ids, bounded JSON, authentication, errors in OpenAI's shape. It does not listen yet. */
 export function createApp({ keys, secretBox, log, defaultAccess }: CreateAppDeps): FastifyInstance {
-  const app: FastifyInstance = fastify({
-    loggerInstance: log as FastifyBaseLogger,
+  const base: FastifyBaseLogger = log;
+  const app = fastify({
+    loggerInstance: base,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: newRequestId,
     bodyLimit: DEFAULT_BODY_LIMIT_BYTES,

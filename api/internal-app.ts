@@ -9,8 +9,9 @@ import type { ReplyEvent } from '../core/reply.ts';
  * request's one-time token and JSON lines as the body. 204 when all was taken, 410 as soon as nobody waits.
  */
 export function createInternalApp(hub: ReplyHub, logger: Logger): FastifyInstance {
+  const base: FastifyBaseLogger = logger;
   const app = fastify({
-    loggerInstance: logger as FastifyBaseLogger,
+    loggerInstance: base,
     logController: new LogController({ disableRequestLogging: true }),
     requestTimeout: 0,
   });

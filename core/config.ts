@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { z } from 'zod';
 
 /**
@@ -11,6 +12,8 @@ const configSchema = z.object({
   FLATLANE_DATA: z
     .string()
     .default('.flatlane')
+    // Absolute from here on: child processes have working folders of their own.
+    .transform((path) => resolve(path))
     .describe('Folder for everything that must survive: accounts, master key, embedded databases.'),
   FLATLANE_HOST: z.string().default('127.0.0.1').describe('Address on which the API listens.'),
   FLATLANE_PORT: port.default(8484).describe('Port of the API.'),

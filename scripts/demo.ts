@@ -29,7 +29,7 @@ const shutdown = createShutdown(log);
 stopOnSignals(shutdown);
 
 try {
-  await rm(DATA_DIR, { recursive: true, force: true });
+  await rm(config.FLATLANE_DATA, { recursive: true, force: true });
   const chatgpt = await startChatgptBackend({
     accounts: { home: { exhaustAfter: HOME_SERVES }, work: { exhaustAfter: WORK_SERVES } },
     keepBodies: false,

@@ -15,7 +15,10 @@ const OVER = new Set(['completed', 'failed', 'expired', 'cancelled']);
 /** The public API as scripts use it; tests use the official client instead. */
 export function createOpenaiHttp(baseUrl: string, key: string) {
   const authorization = `Bearer ${key}`;
-  const json = async <Answer>(path: string, init: RequestInit = {}): Promise<Answer> => {
+  const json = async <Answer>(
+    path: string,
+    init: { method?: string; headers?: Record<string, string>; body?: string | FormData } = {},
+  ): Promise<Answer> => {
     const response = await fetch(`${baseUrl}${path}`, { ...init, headers: { authorization, ...init.headers } });
     const text = await response.text();
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);

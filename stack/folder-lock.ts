@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
 import type { Logger } from '../core/log.ts';
 import { isProcessAlive } from './process-life.ts';
@@ -12,17 +13,27 @@ const UPDATE_MS = 2_000;
 /** The guard is held for milliseconds; one that is left by a killed process is stale after proper-lockfile's least. */
 const GUARD = { stale: 5_000, realpath: false, retries: { retries: 200, factor: 1, minTimeout: 40, maxTimeout: 60 } };
 
+/** How long a killed process may take to be gone; so long does a refusal take as well. */
+const DYING_LIMIT_MS = 1_500;
+const DYING_POLL_MS = 25;
+
 interface Owner {
   readonly pid: number;
   readonly host: string;
 }
 
+/** All state of the stack itself (locks, ports, process ids) is in this folder of the data folder. */
+export function stateFolder(dataDir: string): string {
+  return join(dataDir, 'stack');
+}
+
 /**
- * Takes the lock `name` of a folder for this process, and returns its release. A lock of a process that was killed is taken
+ * Takes the lock `name` of a data folder for this process, and returns its release. A lock of a process that was killed is taken
  * over at once when it was on this machine, else when it is stale.
  * @throws Error that says who holds it.
  */
-export async function lockFolder(folder: string, name: string, log: Logger): Promise<() => Promise<void>> {
+export async function lockFolder(dataDir: string, name: string, log: Logger): Promise<() => Promise<void>> {
+  const folder = stateFolder(dataDir);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const target = join(folder, name);
   const ownerFile = `${target}.owner`;
@@ -34,11 +45,11 @@ export async function lockFolder(folder: string, name: string, log: Logger): Pro
         realpath: false,
         stale: STALE_MS,
         update: UPDATE_MS,
-        onCompromised: (cause) => log.error({ err: cause, folder }, 'the lock of the data folder was lost'),
+        onCompromised: (cause) => log.error({ err: cause, dataDir }, 'the lock of the data folder was lost'),
       });
     const release = await take().catch(async (cause: unknown) => {
       const owner = await readOwner(ownerFile);
-      if (!isLockedError(cause) || owner === null || !isDead(owner)) throw refuse(cause, folder, owner);
+      if (!isLockedError(cause) || owner === null || !(await isSoonDead(owner))) throw refuse(cause, dataDir, owner);
       await rm(`${target}.lock`, { recursive: true, force: true });
       return take();
     });
@@ -49,11 +60,11 @@ export async function lockFolder(folder: string, name: string, log: Logger): Pro
   }
 }
 
-function refuse(cause: unknown, folder: string, owner: Owner | null): Error {
-  if (!isLockedError(cause)) return new Error(`The data folder ${folder} cannot be locked.`, { cause });
+function refuse(cause: unknown, dataDir: string, owner: Owner | null): Error {
+  if (!isLockedError(cause)) return new Error(`The data folder ${dataDir} cannot be locked.`, { cause });
   const holder = owner === null ? 'another process' : `process ${owner.pid} on ${owner.host}`;
   return new Error(
-    `The data folder ${folder} is in use by ${holder}. Stop that one first, or set FLATLANE_DATA to another folder.`,
+    `The data folder ${dataDir} is in use by ${holder}. Stop that one first, or set FLATLANE_DATA to another folder.`,
     { cause },
   );
 }
@@ -66,8 +77,15 @@ async function readOwner(file: string): Promise<Owner | null> {
   }
 }
 
-function isDead(owner: Owner): boolean {
-  return owner.host === hostname() && !isProcessAlive(owner.pid);
+/** A process that was killed a moment ago may still be in the list while the system clears its memory away. */
+async function isSoonDead(owner: Owner): Promise<boolean> {
+  if (owner.host !== hostname() || owner.pid === process.pid) return false;
+  const deadline = Date.now() + DYING_LIMIT_MS;
+  while (isProcessAlive(owner.pid)) {
+    if (Date.now() > deadline) return false;
+    await sleep(DYING_POLL_MS);
+  }
+  return true;
 }
 
 function isLockedError(cause: unknown): boolean {

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { baseChildEnvironment } from '../core/config.ts';
 import type { Logger } from '../core/log.ts';
-import { lockFolder } from './folder-lock.ts';
+import { lockFolder, stateFolder } from './folder-lock.ts';
 import { startLeashed, type LeashedProcess } from './leashed-process.ts';
 import { endLeftover, rememberProcess } from './leftover.ts';
 import { choosePorts, type PortWish } from './ports.ts';
@@ -18,11 +18,6 @@ export interface RunningPart {
   /** The server's process id as of now: another one after a restart, null between two lives and for a server of yours. */
   readonly pid: number | null;
   stop(): Promise<void>;
-}
-
-/** All state of the stack itself (locks, ports, process ids) is in this folder of the data folder. */
-export function stateFolder(dataDir: string): string {
-  return join(dataDir, 'stack');
 }
 
 interface EmbeddedServer<PortKey extends string> {
@@ -56,7 +51,7 @@ interface EmbeddedServer<PortKey extends string> {
 export async function startEmbedded<PortKey extends string>(server: EmbeddedServer<PortKey>): Promise<RunningPart> {
   const state = stateFolder(server.dataDir);
   await mkdir(server.dataDir, { recursive: true, mode: 0o700 });
-  const release = await lockFolder(state, server.name, server.log);
+  const release = await lockFolder(server.dataDir, server.name, server.log);
   try {
     const pidFile = join(state, `${server.name}.pid`);
     await endLeftover(pidFile, server.store, server.graceMs);

@@ -5,7 +5,7 @@ import { startMongodb } from './mongodb/start-mongodb.ts';
 import { MONGODB_ADVICE, mongodbWays } from './mongodb/ways.ts';
 import type { OnProgress } from './progress.ts';
 import { resolveChain } from './resolve-chain.ts';
-import { stateFolder, type RunningPart } from './running-part.ts';
+import type { RunningPart } from './running-part.ts';
 import { startTemporal } from './temporal/start-temporal.ts';
 import { TEMPORAL_ADVICE, temporalWays } from './temporal/ways.ts';
 import { createToolCache, toolCacheFolder } from './tool-cache.ts';
@@ -43,7 +43,7 @@ export interface RunningStack {
  */
 export async function startStack(options: StackOptions): Promise<RunningStack> {
   const { dataDir, log, onProgress } = options;
-  const release = await lockFolder(stateFolder(dataDir), 'stack', log);
+  const release = await lockFolder(dataDir, 'stack', log);
   const started = await Promise.allSettled([
     startTemporal({
       dataDir,

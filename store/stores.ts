@@ -2,7 +2,6 @@ import type { Db } from 'mongodb';
 import { createBatchChunkStore } from './batch-chunks.ts';
 import { createBatchResultStore } from './batch-results.ts';
 import { createBatchStore } from './batches.ts';
-import { createFileBytes } from './file-bytes.ts';
 import { createFileStore } from './files.ts';
 import { createKeyStore } from './keys.ts';
 import { createLaneLogStore } from './lane-log.ts';
@@ -20,7 +19,6 @@ export function createStores(db: Db) {
   const laneLog = createLaneLogStore(db);
   const ledger = createLedgerStore(db);
   const files = createFileStore(db);
-  const bytes = createFileBytes(db);
   const batches = createBatchStore(db);
   const chunks = createBatchChunkStore(db);
   const results = createBatchResultStore(db);
@@ -32,7 +30,6 @@ export function createStores(db: Db) {
     laneLog,
     ledger,
     files,
-    bytes,
     batches,
     chunks,
     results,

@@ -21,6 +21,9 @@ interface HostPlanLaneDeps {
 /** A cooling account is asked this often whether its window was reset early. Reads the windows, runs nothing. */
 const REREAD_COOLING_MS = 5 * 60_000;
 
+/** An account that could not be started is started again after this long. */
+const START_AGAIN_MS = 30_000;
+
 /**
  * Hosts one ChatGPT account: its process, its sign-in and its state. The sign-in runs here because its tokens must come to
  * rest on this machine; the owner reads address and code from the database.
@@ -98,10 +101,22 @@ export function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Hosted {
       log.info('a sign-in was not completed; the code is void');
     }),
   );
-  chore('start', async () => {
+  let startAgain: NodeJS.Timeout | undefined;
+  const start = async (): Promise<void> => {
     handledWish = current.loginWish;
-    await takeIn(await account.start());
-  });
+    try {
+      await takeIn(await account.start());
+    } catch (error) {
+      log.warn({ err: error }, 'an account could not be started; trying again');
+      startAgain = setTimeout(() => chore('start', start), START_AGAIN_MS);
+      const state = health.state === 'signing_in' ? 'signing_in' : 'unhealthy';
+      await health.change(state, {
+        why: 'its Codex process could not be started',
+        until: clock.now() + START_AGAIN_MS,
+      });
+    }
+  };
+  chore('start', start);
   const reread = setInterval(() => {
     if (health.state !== 'cooling') return;
     chore('re-read windows', async () => {
@@ -123,6 +138,7 @@ export function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Hosted {
     },
     async stop() {
       clearInterval(reread);
+      clearTimeout(startAgain);
       await account.stop();
       await chores;
     },

@@ -30,8 +30,10 @@ export interface TriedLane {
  */
 export async function tryLane(host: LaneHost, clock: Clock, call: LaneTry): Promise<TriedLane> {
   const { cancellationSignal } = Context.current();
-  const signal =
-    call.callerGone === undefined ? cancellationSignal : AbortSignal.any([cancellationSignal, call.callerGone]);
+  // A signal of its own for each call: many lines of one activity would crowd the activity's.
+  const signal = AbortSignal.any(
+    call.callerGone === undefined ? [cancellationSignal] : [cancellationSignal, call.callerGone],
+  );
   const startedAt = clock.now();
   const outcome = await attempt(host, clock, call, signal);
   if (!outcome.ok && outcome.failure.class === 'cancelled' && cancellationSignal.aborted) {

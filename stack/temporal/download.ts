@@ -22,10 +22,16 @@ const downloadInfo = z.looseObject({ archiveUrl: z.url(), fileToExtract: z.strin
 /**
  * Fetches the official CLI into a folder, under the given name.
  * @param version as in "1.8.2".
+ * @param address where to ask for the archive's own address.
  * @throws Error when the address is out of reach or has nothing for this platform.
  */
-export async function downloadTemporal(folder: string, fileName: string, version: string): Promise<void> {
-  const info = downloadInfo.parse(await (await get(downloadUrl(version), ADDRESS_LIMIT_MS)).json());
+export async function downloadTemporal(
+  folder: string,
+  fileName: string,
+  version: string,
+  address = DOWNLOAD_ADDRESS,
+): Promise<void> {
+  const info = downloadInfo.parse(await (await get(downloadUrl(address, version), ADDRESS_LIMIT_MS)).json());
   const archive = join(folder, 'archive');
   const response = await get(info.archiveUrl, ARCHIVE_LIMIT_MS);
   if (response.body === null) throw new Error(`${info.archiveUrl} answered without a body`);
@@ -39,7 +45,7 @@ export async function downloadTemporal(folder: string, fileName: string, version
   if (info.fileToExtract !== fileName) await rename(join(folder, info.fileToExtract), join(folder, fileName));
 }
 
-function downloadUrl(version: string): string {
+function downloadUrl(address: string, version: string): string {
   const platforms: Partial<Record<NodeJS.Platform, string>> = { linux: 'linux', darwin: 'darwin', win32: 'windows' };
   const architectures: Partial<Record<NodeJS.Architecture, string>> = { x64: 'amd64', arm64: 'arm64' };
   const platform = platforms[process.platform];
@@ -47,7 +53,7 @@ function downloadUrl(version: string): string {
   if (platform === undefined || arch === undefined) {
     throw new Error(`there is none for ${process.platform} on ${process.arch}`);
   }
-  return `${DOWNLOAD_ADDRESS}/v${version}?${new URLSearchParams({ platform, arch, format: 'tar.gz' }).toString()}`;
+  return `${address}/v${version}?${new URLSearchParams({ platform, arch, format: 'tar.gz' }).toString()}`;
 }
 
 /** @param limitMs for the whole answer, its body included. */

@@ -1,18 +1,18 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { hostname } from 'node:os';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createLogger } from '../../core/log.ts';
-import { lockFolder } from '../../stack/folder-lock.ts';
+import { lockFolder, stateFolder } from '../../stack/folder-lock.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';
 
 const log = createLogger('silent', 'test');
 
 /** A lock as a process leaves it that was killed a moment ago. */
 async function leaveLock(folder: string, owner: { pid: number; host: string }): Promise<void> {
-  await mkdir(join(folder, 'stack.lock'));
-  await writeFile(join(folder, 'stack.owner'), JSON.stringify(owner));
+  await mkdir(join(stateFolder(folder), 'stack.lock'), { recursive: true });
+  await writeFile(join(stateFolder(folder), 'stack.owner'), JSON.stringify(owner));
 }
 
 function pidOfTheDead(): number {
@@ -44,6 +44,23 @@ describe('the lock of the data folder', () => {
     await leaveLock(folder, { pid: pidOfTheDead(), host: hostname() });
     const release = await lockFolder(folder, 'stack', log);
     await release();
+  });
+
+  it('is taken over from a process that is about to end', async () => {
+    const folder = await createTemporaryFolder();
+    const dying = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60_000)']);
+    await leaveLock(folder, { pid: dying.pid ?? 0, host: hostname() });
+    setTimeout(() => dying.kill('SIGKILL'), 200);
+    const release = await lockFolder(folder, 'stack', log);
+    await release();
+  });
+
+  it('is refused while its owner on this machine runs', async () => {
+    const folder = await createTemporaryFolder();
+    const owner = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60_000)']);
+    onTestFinished(() => void owner.kill('SIGKILL'));
+    await leaveLock(folder, { pid: owner.pid ?? 0, host: hostname() });
+    await expect(lockFolder(folder, 'stack', log)).rejects.toThrow(`in use by process ${owner.pid} on `);
   });
 
   it('is taken over by one only of several that see the dead owner', async () => {

@@ -22,6 +22,8 @@ export interface CodexDriver {
   call(method: string, params: object): Promise<Record<string, unknown>>;
   /** The next message from now on, or one that came since `after` messages had come. */
   until(matches: (message: RpcMessage) => boolean, after?: number): Promise<RpcMessage>;
+  /** Answers a request of the server. */
+  reply(id: number | undefined, result: object): void;
   close(): Promise<void>;
 }
 
@@ -79,6 +81,7 @@ export async function startCodex({ environment, config }: CodexDriverOptions): P
     messages,
     call,
     until,
+    reply: (id, result) => void stdin.write(`${JSON.stringify({ id, result })}\n`),
     async close() {
       const exited = once(child, 'exit');
       stdin.end();

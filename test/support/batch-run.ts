@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import OpenAI, { toFile } from 'openai';
+import { toFile, type OpenAI } from 'openai';
 import { checkBatch } from '../../scripts/check-batch.ts';
 import type { Stores } from '../../store/stores.ts';
 

@@ -47,6 +47,8 @@ export interface ChatgptBackend {
   approve(userCode: string, alias: string): void;
   /** Codes of sign-ins that nobody has approved yet. */
   pendingCodes(): readonly string[];
+  /** How often the tokens of an account were refreshed. */
+  refreshes(alias: string): number;
   /**
    * Changes what an account does from the next call on.
    * @throws Error for an alias that is not known
@@ -63,8 +65,12 @@ export interface ChatgptBackend {
 
 /** Starts the stand-in on a free port of the loopback. */
 export async function startChatgptBackend(options: ChatgptBackendOptions = {}): Promise<ChatgptBackend> {
+  const scripts = Object.entries(options.accounts ?? {});
   const accounts = new Map(
-    Object.entries(options.accounts ?? { main: {} }).map(([alias, script]) => [alias, createAccount(alias, script)]),
+    (scripts.length === 0 ? [['main', {}] as const] : scripts).map(([alias, script]) => [
+      alias,
+      createAccount(alias, script),
+    ]),
   );
   const log = createAttemptLog({ keepBodies: options.keepBodies ?? true });
   const signIn = createSignIn({ accounts, autoApprove: options.autoApprove ?? false });
@@ -138,6 +144,7 @@ export async function startChatgptBackend(options: ChatgptBackendOptions = {}): 
     accounts,
     approve: (userCode, alias) => signIn.approve(userCode, alias),
     pendingCodes: () => signIn.pendingCodes(),
+    refreshes: (alias) => signIn.refreshes(alias),
     script: (alias, patch) => named(alias).patch(patch),
     resetWindow: (alias) => named(alias).resetWindow(),
     attempts: () => log.attempts(),

@@ -18,6 +18,8 @@ export interface SignIn {
    */
   approve(userCode: string, alias: string): void;
   pendingCodes(): readonly string[];
+  /** How often the tokens of an account were refreshed. */
+  refreshes(alias: string): number;
 }
 
 interface SignInDependencies {
@@ -32,6 +34,7 @@ export function createSignIn({ accounts, autoApprove }: SignInDependencies): Sig
   const pending = new Map<string, PendingSignIn>();
   const codes = new Map<string, Account>();
   const usedRefreshTokens = new Set<string>();
+  const refreshes = new Map<string, number>();
   let signIns = 0;
 
   const begin = (response: ServerResponse): void => {
@@ -68,6 +71,7 @@ export function createSignIn({ accounts, autoApprove }: SignInDependencies): Sig
     if (account === undefined) return refused('refresh_token_invalidated');
     if (account.script().refreshFails === true || usedRefreshTokens.has(token)) return refused('refresh_token_reused');
     usedRefreshTokens.add(token);
+    refreshes.set(account.alias, (refreshes.get(account.alias) ?? 0) + 1);
     sendJson(response, 200, issueTokens(account));
   };
 
@@ -86,6 +90,7 @@ export function createSignIn({ accounts, autoApprove }: SignInDependencies): Sig
       if (signIn === undefined) throw new Error(`No sign-in waits for the code ${userCode}.`);
       signIn.account = account;
     },
+    refreshes: (alias) => refreshes.get(alias) ?? 0,
     pendingCodes: () => [...pending.values()].filter(({ account }) => account === undefined).map((one) => one.userCode),
   };
 }

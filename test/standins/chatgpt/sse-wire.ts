@@ -1,15 +1,13 @@
 import type { ServerResponse } from 'node:http';
-import { sendJson } from '../http-exchange.ts';
+import { goneSignal, sendJson } from '../http-exchange.ts';
 import type { CallWire } from './model-call.ts';
 import { planHeaders } from './plan-routes.ts';
 
 /** A model call over `POST /backend-api/codex/responses`. */
 export function createSseWire(response: ServerResponse): CallWire {
-  const gone = new AbortController();
-  response.on('close', () => gone.abort());
   return {
     transport: 'sse',
-    signal: gone.signal,
+    signal: goneSignal(response),
     begin(plan) {
       response.writeHead(200, { 'content-type': 'text/event-stream', ...planHeaders(plan) });
       response.flushHeaders();

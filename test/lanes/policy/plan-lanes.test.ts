@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import type { LaneState } from '../../../core/contracts/lane.ts';
+import { planLanes, returnOf, type LaneView, type RouteView } from '../../../lanes/policy/plan-lanes.ts';
+
+const NOW = 1_700_000_000_000;
+const ALL = { planLanes: true };
+const KEYS_ONLY = { planLanes: false };
+
+const lane = (_id: string, given: Partial<LaneView> = {}): LaneView => ({
+  _id,
+  kind: 'key',
+  alias: _id,
+  state: 'ready',
+  until: null,
+  rank: 1,
+  concurrency: 4,
+  models: ['m'],
+  ...given,
+});
+const plan = (lanes: LaneView[], routes: RouteView[] = [], permissions = ALL) => {
+  const result = planLanes('m', routes, lanes, permissions, NOW);
+  if (!result.known) throw new Error('the model is not known');
+  return result;
+};
+const idsOf = (lanes: LaneView[], routes: RouteView[] = [], permissions = ALL): string[] =>
+  plan(lanes, routes, permissions).lanes.map(({ laneId }) => laneId);
+
+describe('a model without a route', () => {
+  it('is served by plan lanes before key lanes, each by rank', () => {
+    const lanes = [
+      lane('k2', { rank: 2 }),
+      lane('k1', { rank: 1 }),
+      lane('p9', { kind: 'plan', rank: 9 }),
+      lane('p8', { kind: 'plan', rank: 8 }),
+    ];
+    expect(idsOf(lanes)).toEqual(['p8', 'p9', 'k1', 'k2']);
+  });
+
+  it('is served by lanes that list it or take any model, under its own name', () => {
+    const lanes = [lane('other', { models: ['x'] }), lane('any', { models: ['*'] }), lane('none', { models: [] })];
+    expect(plan(lanes).lanes).toEqual([
+      { laneId: 'any', kind: 'key', alias: 'any', model: 'm', concurrency: 4, unavailableUntil: 0 },
+    ]);
+  });
+
+  it('is unknown when no lane lists it', () => {
+    expect(planLanes('m', [], [lane('a', { models: ['x'] })], ALL, NOW)).toEqual({ known: false });
+    expect(planLanes('m', [], [], ALL, NOW)).toEqual({ known: false });
+  });
+});
+
+describe('a model with a route', () => {
+  const route = (...lanes: { laneId: string; model: string }[]): RouteView => ({ _id: 'm', lanes });
+
+  it('is served by the lanes of the route in its order, under the names that it gives', () => {
+    const lanes = [lane('p', { kind: 'plan' }), lane('k', { models: [] }), lane('listed')];
+    const routes = [route({ laneId: 'k', model: 'vendor/m' }, { laneId: 'p', model: 'gpt' })];
+    expect(plan(lanes, routes).lanes.map(({ laneId, model }) => [laneId, model])).toEqual([
+      ['k', 'vendor/m'],
+      ['p', 'gpt'],
+    ]);
+  });
+
+  it('is known though every lane of the route is gone', () => {
+    expect(plan([], [route({ laneId: 'gone', model: 'm' })])).toEqual({
+      known: true,
+      lanes: [],
+      forbidden: false,
+      closed: [],
+    });
+  });
+});
+
+describe('a key without plan lanes', () => {
+  it('gets the key lanes alone', () => {
+    expect(idsOf([lane('p', { kind: 'plan' }), lane('k')], [], KEYS_ONLY)).toEqual(['k']);
+  });
+
+  it('is told that it is forbidden where only plan lanes serve', () => {
+    expect(plan([lane('p', { kind: 'plan' })], [], KEYS_ONLY)).toMatchObject({ forbidden: true, lanes: [], closed: [] });
+  });
+
+  it('is not told so where a key lane is closed', () => {
+    const lanes = [lane('p', { kind: 'plan' }), lane('k', { state: 'needs_key' })];
+    expect(plan(lanes, [], KEYS_ONLY)).toMatchObject({ forbidden: false, closed: ['k (needs_key)'] });
+  });
+});
+
+/** Milliseconds from now until the lane is back; null where it stays closed until somebody does something. */
+const RETURNS: Record<LaneState, { past: number | null; future: number | null; unknown: number | null }> = {
+  ready: { past: 0, future: 0, unknown: 0 },
+  cooling: { past: 0, future: 60_000, unknown: 0 },
+  unhealthy: { past: 0, future: 60_000, unknown: 0 },
+  signing_in: { past: null, future: null, unknown: null },
+  needs_login: { past: null, future: null, unknown: null },
+  needs_key: { past: null, future: null, unknown: null },
+  off: { past: null, future: null, unknown: null },
+};
+
+describe.each(Object.entries(RETURNS) as [LaneState, (typeof RETURNS)[LaneState]][])('a lane that is %s', (state, row) => {
+  const asTime = (ms: number | null): number | undefined => (ms === null ? undefined : ms === 0 ? 0 : NOW + ms);
+
+  it('returns when its state says so', () => {
+    expect(returnOf({ state, until: NOW - 1 }, NOW)).toBe(asTime(row.past));
+    expect(returnOf({ state, until: NOW }, NOW)).toBe(asTime(row.past));
+    expect(returnOf({ state, until: NOW + 60_000 }, NOW)).toBe(asTime(row.future));
+    expect(returnOf({ state, until: null }, NOW)).toBe(asTime(row.unknown));
+  });
+
+  it(row.future === null ? 'is left out and named as closed' : 'stays in the plan in its place', () => {
+    const result = plan([lane('a', { state, until: NOW + 60_000 }), lane('b', { rank: 2 })]);
+    expect(result.lanes.map(({ laneId }) => laneId)).toEqual(row.future === null ? ['b'] : ['a', 'b']);
+    expect(result.closed).toEqual(row.future === null ? [`a (${state})`] : []);
+    if (row.future !== null) expect(result.lanes[0]?.unavailableUntil).toBe(asTime(row.future));
+  });
+});

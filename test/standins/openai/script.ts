@@ -1,0 +1,43 @@
+/** What the stand-in OpenAI API does, by script; every field can be changed while it runs. */
+export interface OpenaiScript {
+  /** Milliseconds before the first byte of each answer. */
+  readonly delayMs?: number | undefined;
+  /** Magic words without brackets, one for each of the next calls: `['status:500', 'half']`. */
+  readonly failNext?: readonly string[] | undefined;
+  /** Calls that are served before `insufficient_quota`, counted from the start and from each change of it. */
+  readonly quota?: number | undefined;
+  /** The models that there are; others are a 404. Default: every model exists, and two are listed. */
+  readonly models?: readonly string[] | undefined;
+}
+
+export interface ScriptState {
+  current(): OpenaiScript;
+  /** Changes the named fields only. */
+  patch(patch: OpenaiScript): void;
+  /** Takes one call out of the quota; false when it is spent. */
+  admit(): boolean;
+  /** The word that the next call fails with, if the script has one. */
+  takeFailure(): string | undefined;
+}
+
+export function createScriptState(initial: OpenaiScript): ScriptState {
+  let script = initial;
+  let left = initial.quota ?? Infinity;
+  return {
+    current: () => script,
+    patch(patch) {
+      if ('quota' in patch) left = patch.quota ?? Infinity;
+      script = { ...script, ...patch };
+    },
+    admit() {
+      if (left <= 0) return false;
+      left -= 1;
+      return true;
+    },
+    takeFailure() {
+      const [word, ...rest] = script.failNext ?? [];
+      if (word !== undefined) script = { ...script, failNext: rest };
+      return word;
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { LaneDoc } from '../../store/lanes.ts';
+import type { Hosted } from '../../workers/hosted.ts';
+import { createLaneHost, type RunningLaneHost } from '../../workers/lane-host.ts';
+import { keptLog, plantLaneDoc } from '../support/planted.ts';
+
+let running: RunningLaneHost | undefined;
+afterEach(async () => {
+  await running?.stop();
+  running = undefined;
+});
+
+function setUp(docs: LaneDoc[]) {
+  const events: string[] = [];
+  const { log, lines } = keptLog();
+  const world = { docs, failServe: false, failHost: false, claims: true };
+  const hostLane = (doc: LaneDoc): Hosted => {
+    if (world.failHost) throw new Error('sealed with another key');
+    events.push(`host ${doc._id}`);
+    return {
+      lane: { laneOf: doc._id } as unknown as Hosted['lane'],
+      concurrency: doc.concurrency,
+      refresh: (changed) => void events.push(`refresh ${changed._id} ${changed.state}`),
+      stop: async () => void events.push(`stop ${doc._id}`),
+    };
+  };
+  const host = createLaneHost({
+    hostId: 'host_1',
+    hostKeyLane: hostLane,
+    hostPlanLane: hostLane,
+    serve: async (laneId, concurrency) => {
+      if (world.failServe) throw new Error('Temporal is away');
+      events.push(`serve ${laneId} ${concurrency} ${host.find(laneId) === undefined ? 'too early' : 'findable'}`);
+      return async () => void events.push(`end serving ${laneId}`);
+    },
+    log,
+    lanes: {
+      list: async () => world.docs,
+      claimHost: async (laneId: string, hostId: string) => {
+        events.push(`claim ${laneId} ${hostId}`);
+        return world.claims;
+      },
+    } as unknown as Parameters<typeof createLaneHost>[0]['lanes'],
+  });
+  running = host;
+  return { host, world, events, lines };
+}
+
+const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 20 });
+
+describe('the lane host', () => {
+  it('hosts what there is before it has started, findable before its first task', async () => {
+    const { host, events } = setUp([plantLaneDoc('k', { concurrency: 7 })]);
+    await host.start();
+    expect(events).toEqual(['host k', 'serve k 7 findable']);
+    expect(host.find('k')).toEqual({ laneOf: 'k' });
+    expect(host.find('x')).toBeUndefined();
+  });
+
+  it('takes in a new lane, a changed one and a removed one while it runs', async () => {
+    const { host, world, events } = setUp([]);
+    await host.start();
+    world.docs = [plantLaneDoc('k')];
+    await eventually(() => expect(host.find('k')).toBeDefined());
+    world.docs = [plantLaneDoc('k', { state: 'off' })];
+    await eventually(() => expect(events).toContain('refresh k off'));
+    world.docs = [];
+    await eventually(() => expect(events.slice(-2)).toEqual(['end serving k', 'stop k']));
+    expect(host.find('k')).toBeUndefined();
+  });
+
+  it('hosts accounts of this machine and those that it can claim, and leaves the others', async () => {
+    const { host, events } = setUp([
+      plantLaneDoc('mine', { kind: 'plan', hostId: 'host_1' }),
+      plantLaneDoc('theirs', { kind: 'plan', hostId: 'host_2' }),
+      plantLaneDoc('free', { kind: 'plan' }),
+    ]);
+    await host.start();
+    expect(events.filter((event) => event.startsWith('host'))).toEqual(['host mine', 'host free']);
+    expect(events).toContain('claim free host_1');
+    expect(events).not.toContain('claim theirs host_1');
+  });
+
+  it('does not host an account that another machine claimed first', async () => {
+    const { host, world } = setUp([plantLaneDoc('free', { kind: 'plan' })]);
+    world.claims = false;
+    await host.start();
+    expect(host.find('free')).toBeUndefined();
+  });
+
+  it('stops what it began when the lane’s tasks can’t be taken, and tries again', async () => {
+    const { host, world, events } = setUp([plantLaneDoc('k')]);
+    world.failServe = true;
+    await host.start();
+    expect(events).toEqual(['host k', 'stop k']);
+    expect(host.find('k')).toBeUndefined();
+    world.failServe = false;
+    await eventually(() => expect(events.at(-1)).toBe('serve k 4 findable'));
+    const begun = events.filter((event) => event === 'host k').length;
+    expect(events.filter((event) => event === 'stop k')).toHaveLength(begun - 1);
+  });
+
+  it('hosts the other lanes when one can’t be hosted, and says so once', async () => {
+    const { host, world, events, lines } = setUp([]);
+    await host.start();
+    world.failHost = true;
+    world.docs = [plantLaneDoc('broken')];
+    await eventually(() => expect(lines.join('')).toContain('could not be hosted'));
+    world.failHost = false;
+    world.docs = [plantLaneDoc('fine')];
+    await eventually(() => expect(events).toContain('serve fine 4 findable'));
+    world.failHost = true;
+    world.docs = [...world.docs, plantLaneDoc('broken')];
+    await eventually(() => expect(events.filter((event) => event.startsWith('refresh fine')).length).toBeGreaterThan(2));
+    expect(lines.filter((line) => line.includes('could not be hosted'))).toHaveLength(1);
+  });
+
+  it('ends all that it hosts when it is stopped: first the tasks, then the lane', async () => {
+    const { host, events } = setUp([plantLaneDoc('k')]);
+    await host.start();
+    await host.stop();
+    expect(events.slice(-2)).toEqual(['end serving k', 'stop k']);
+    expect(host.find('k')).toBeUndefined();
+  });
+});
