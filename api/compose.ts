@@ -17,6 +17,7 @@ import { registerLaneRoutes } from './admin/lane-routes.ts';
 import { registerLogRoutes } from './admin/log-routes.ts';
 import { createBatchStarter } from './batches/batch-starter.ts';
 import { createRunCompletion } from './completions/run-completion.ts';
+import { closeApp, countRequests } from './close-app.ts';
 import { createApp } from './create-app.ts';
 import { createInternalApp } from './internal-app.ts';
 import { registerBatchRoutes } from './routes/batches.ts';
@@ -65,6 +66,7 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   // Fastify's own lines say where it listens, which we say ourselves.
   const httpLog = log.child({ part: 'http' }, { level: log.isLevelEnabled('debug') ? 'debug' : 'warn' });
   const publicApp = createApp({ keys, secretBox, log: httpLog, defaultAccess: 'key' });
+  const underWay = countRequests(publicApp);
   registerHealthRoutes(publicApp, { checks, stopping: () => stopping });
   registerModelRoutes(publicApp, { directory });
   const runCompletion = createRunCompletion({
@@ -98,7 +100,7 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   shutdown.add('sweep of lost batches', 5_000, () => batchStarter.stopSweep());
   shutdown.add('API port', FINISH_REQUESTS_MS, async () => {
     stopping = true;
-    await publicApp.close();
+    await closeApp(publicApp, underWay);
   });
   return { url, adminUrl, internalUrl, firstAdminKey };
 }

@@ -1,8 +1,12 @@
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Logger } from '../core/log.ts';
 import type { ReplyHub } from '../core/reply-hub.ts';
 import type { ReplyEvent } from '../core/reply.ts';
+import { splitLines } from '../core/wire/line-splitter.ts';
+
+/** A whole answer is one line: JSON in JSON, so up to twice the longest answer of a lane. */
+const MAX_EVENT_BYTES = 128 * 1024 * 1024;
 
 /**
  * The internal port, on which workers in other processes deliver answers: `POST /internal/replies/{requestId}` with the
@@ -22,7 +26,8 @@ export function createInternalApp(hub: ReplyHub, logger: Logger): FastifyInstanc
     const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
     const sink = hub.connect(request.params.requestId, token);
     if (sink === null) return reply.code(410).header('connection', 'close').send();
-    const payload = request.body as NodeJS.ReadableStream;
+    // The stream must outlive the reading of it: destroying a request ends its connection before the answer.
+    const payload = (request.body as Readable).iterator({ destroyOnReturn: false });
     const gone = new Promise<void>((resolve) => {
       if (sink.callerGone.aborted) resolve();
       sink.callerGone.addEventListener('abort', () => resolve(), { once: true });
@@ -30,8 +35,11 @@ export function createInternalApp(hub: ReplyHub, logger: Logger): FastifyInstanc
     let taken = true;
     const read = async (): Promise<void> => {
       // One line at a time: the caller's slowness holds the worker up, not this process's memory.
-      for await (const line of createInterface({ input: payload, crlfDelay: Infinity })) {
-        const event = JSON.parse(line) as ReplyEvent;
+      for await (const { bytes } of splitLines(payload, MAX_EVENT_BYTES)) {
+        if (bytes === null) throw new Error('an event is longer than any answer');
+        // The worker begins with an empty line: with it the headers leave, and it learns at once that nobody waits.
+        if (bytes.length === 0) continue;
+        const event = JSON.parse(bytes.toString('utf8')) as ReplyEvent;
         taken = await sink.send(event);
         if (!taken || event.type !== 'chunk') return;
       }

@@ -96,22 +96,49 @@ export function readConfig(overrides: Readonly<Record<string, string | undefined
   throw new Error(`The configuration has ${problems.length} problem(s):\n${problems.join('\n')}`);
 }
 
-/** The environment that a child process of ours may inherit: what a program needs to run, and no secret. */
+const RUN_VARIABLES = [
+  'PATH',
+  'HOME',
+  'LANG',
+  'LC_ALL',
+  'TZ',
+  'TMPDIR',
+  'USER',
+  'XDG_CACHE_HOME',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'SystemRoot',
+];
+
+/** How this machine reaches the outside. */
+const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'];
+
+/** Settings of Go and of Maven, which people have on networks that are closed in some way. */
+const BUILD_VARIABLES = [
+  'GOPROXY',
+  'GOSUMDB',
+  'GOPRIVATE',
+  'GOFLAGS',
+  'GOTOOLCHAIN',
+  'GOPATH',
+  'GOCACHE',
+  'GOMODCACHE',
+  'JAVA_HOME',
+  'MAVEN_OPTS',
+];
+
+/** The environment that a child process of ours may inherit: what a program needs to run and to reach the outside, no secret. */
 export function baseChildEnvironment(): Record<string, string> {
-  const kept = [
-    'PATH',
-    'HOME',
-    'LANG',
-    'LC_ALL',
-    'TZ',
-    'TMPDIR',
-    'USER',
-    'XDG_CACHE_HOME',
-    'SSL_CERT_FILE',
-    'SSL_CERT_DIR',
-    'SystemRoot',
-  ];
+  return pickEnvironment([...RUN_VARIABLES, ...PROXY_VARIABLES]);
+}
+
+/** The same for a tool that is being built. */
+export function buildEnvironment(): Record<string, string> {
+  return pickEnvironment([...RUN_VARIABLES, ...PROXY_VARIABLES, ...BUILD_VARIABLES]);
+}
+
+function pickEnvironment(names: readonly string[]): Record<string, string> {
   return Object.fromEntries(
-    kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
   );
 }

@@ -43,6 +43,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     temporalPort,
     temporalUiPort,
     mongodbPort,
+    pingMongodb: async (uri) => {
+      const tried = await connectDatabase(uri, config.MONGODB_DATABASE);
+      await tried.ping().finally(() => tried.close());
+    },
     log,
     onProgress,
   });

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { baseChildEnvironment } from '../core/config.ts';
+import { buildEnvironment } from '../core/config.ts';
 import { describeEnd, startLeashed } from './leashed-process.ts';
 
 /** Asking a program for its version; a JVM on a busy machine takes a second or two. */
@@ -26,7 +26,7 @@ export async function runCommand({ file, args, cwd, limitMs }: Command): Promise
   const running = startLeashed({
     file,
     args,
-    env: baseChildEnvironment(),
+    env: buildEnvironment(),
     graceMs: STOP_GRACE_MS,
     ...(cwd === undefined ? {} : { cwd }),
   });
@@ -44,7 +44,7 @@ export async function runCommand({ file, args, cwd, limitMs }: Command): Promise
 
 /** The path of a program on PATH, or null. */
 export async function findOnPath(name: string): Promise<string | null> {
-  for (const folder of (baseChildEnvironment()['PATH'] ?? '').split(delimiter).filter((entry) => entry !== '')) {
+  for (const folder of (buildEnvironment()['PATH'] ?? '').split(delimiter).filter((entry) => entry !== '')) {
     for (const file of process.platform === 'win32' ? [`${name}.exe`, `${name}.cmd`] : [name]) {
       const path = join(folder, file);
       const usable = await access(path, constants.X_OK).then(
@@ -63,7 +63,7 @@ export async function findOnPath(name: string): Promise<string | null> {
  * @throws Error when the program does not run or says nothing of the kind.
  */
 export async function readVersion(path: string, args: readonly string[], pattern: RegExp): Promise<number[]> {
-  const options = { env: baseChildEnvironment(), timeout: VERSION_LIMIT_MS, windowsHide: true };
+  const options = { env: buildEnvironment(), timeout: VERSION_LIMIT_MS, windowsHide: true };
   const { stdout, stderr } = await promisify(execFile)(path, args, options);
   const version = pattern.exec(`${stdout}\n${stderr}`)?.[1];
   if (version === undefined) throw new Error(`${path} does not say its version`);

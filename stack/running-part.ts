@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { baseChildEnvironment } from '../core/config.ts';
+import { buildEnvironment } from '../core/config.ts';
 import type { Logger } from '../core/log.ts';
 import { lockFolder, stateFolder } from './folder-lock.ts';
 import { startLeashed, type LeashedProcess } from './leashed-process.ts';
@@ -62,7 +62,7 @@ export async function startEmbedded<PortKey extends string>(server: EmbeddedServ
       launch: () => {
         const running = startLeashed({
           ...server.command(ports),
-          env: baseChildEnvironment(),
+          env: buildEnvironment(),
           graceMs: server.graceMs,
         });
         running.onPid((pid) => {

@@ -47,6 +47,8 @@ function openRemote(requestId: string, address: ReplyAddress, dispatcher: Dispat
     })
     .finally(() => body.destroy());
   body.on('error', () => undefined);
+  // The headers leave with the first bytes: without an empty line a caller who is gone would be noticed at the first event.
+  body.write('\n');
   return {
     callerGone: gone.signal,
     async send(event: ReplyEvent) {

@@ -32,7 +32,7 @@ interface LaneRouteDeps {
   readonly directory: LaneDirectory;
   readonly secretBox: SecretBox;
   readonly clock: Clock;
-  /** Rejects with a reason when a provider's address is not allowed. */
+  /** @throws ApiError when a provider's address is not allowed */
   readonly checkAddress: (baseUrl: string, allowPrivateAddresses: boolean) => Promise<void>;
 }
 
@@ -45,12 +45,7 @@ export function registerLaneRoutes(app: FastifyInstance, deps: LaneRouteDeps): v
       newKeyLaneSchema,
       request.body,
     );
-    try {
-      await deps.checkAddress(baseUrl, allowPrivateAddresses);
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : 'it could not be checked';
-      throw new ApiError('invalid_value', `The address can't be used: ${why}`, { param: 'baseUrl', cause });
-    }
+    await deps.checkAddress(baseUrl, allowPrivateAddresses);
     const empty = emptyLane(alias, clock.now());
     const lane: LaneDoc = {
       ...empty,

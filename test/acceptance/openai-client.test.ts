@@ -21,7 +21,7 @@ describe('the official openai client', () => {
       gateway = await startGateway({ home: {} });
       const { admin, chatgpt, openai } = gateway;
       await admin.addAccount('home', (code) => chatgpt.approve(code, 'home'));
-      await admin.addKeyLane({ alias: 'meter', baseUrl: openai.url, apiKey: openai.key });
+      await admin.addKeyLane({ alias: 'meter', baseUrl: openai.url, apiKey: openai.key, models: ['gpt-5.5'] });
       client = gateway.client(await admin.createKey('acceptance', true));
       model = 'gpt-5.5';
     } else {

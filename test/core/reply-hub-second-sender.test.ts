@@ -23,14 +23,17 @@ function setUp() {
 
 /** A worker died in the middle of a stream, and Temporal gave the attempt to another one. */
 describe('a second sender of one request', () => {
-  it.each([chunk('from the beginning'), done])('ends the answer as broken after chunks of the first ($type)', async (event) => {
-    const { received, connect } = setUp();
-    await connect().send(chunk('a part'));
-    expect(await connect().send(event)).toBe(false);
-    expect(received.map(({ type }) => type)).toEqual(['chunk', 'failed']);
-    expect(received[1]).toMatchObject({ status: 502, attempts: 2 });
-    expect(JSON.parse((received[1] as { body: string }).body)).toMatchObject({ error: { type: 'server_error' } });
-  });
+  it.each([chunk('from the beginning'), done])(
+    'ends the answer as broken after chunks of the first ($type)',
+    async (event) => {
+      const { received, connect } = setUp();
+      await connect().send(chunk('a part'));
+      expect(await connect().send(event)).toBe(false);
+      expect(received.map(({ type }) => type)).toEqual(['chunk', 'failed']);
+      expect(received[1]).toMatchObject({ status: 502, attempts: 2 });
+      expect(JSON.parse((received[1] as { body: string }).body)).toMatchObject({ error: { type: 'server_error' } });
+    },
+  );
 
   it('may tell that the request has failed', async () => {
     const { received, connect } = setUp();

@@ -14,7 +14,7 @@
  * | `tool:NAME:JSON` | calls that function with those arguments; several make parallel calls |
  * | `reasoning` or `reasoning:N` | N (64) reasoning tokens, and a reasoning item where the wire has one |
  * | `cached:N` | N of the input tokens are cached |
- * | `length` | ends with finish reason `length` |
+ * | `length` | ends with finish reason `length`; the CLI makes a failed turn of it (`other`), after the text |
  * | `status:NNN` | fails with that HTTP status; 429 is a burst limit |
  * | `retry-after:S` | adds `retry-after` and `retry-after-ms` to a failure |
  * | `limit` | plan: end of the window (`usage_limit_reached`); API: `insufficient_quota` |

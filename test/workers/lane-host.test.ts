@@ -111,7 +111,9 @@ describe('the lane host', () => {
     await eventually(() => expect(events).toContain('serve fine 4 findable'));
     world.failHost = true;
     world.docs = [...world.docs, plantLaneDoc('broken')];
-    await eventually(() => expect(events.filter((event) => event.startsWith('refresh fine')).length).toBeGreaterThan(2));
+    await eventually(() =>
+      expect(events.filter((event) => event.startsWith('refresh fine')).length).toBeGreaterThan(2),
+    );
     expect(lines.filter((line) => line.includes('could not be hosted'))).toHaveLength(1);
   });
 

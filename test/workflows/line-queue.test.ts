@@ -15,7 +15,11 @@ const line = (number: number, model = 'm', usedUp: string[] = []): WaitingLine =
   usedUp: new Set(usedUp),
   triesOn: new Map(),
 });
-const state = (waiting: WaitingLine[], plans: Record<string, PlannedLane[]>, given: Partial<ChunkState> = {}): ChunkState => ({
+const state = (
+  waiting: WaitingLine[],
+  plans: Record<string, PlannedLane[]>,
+  given: Partial<ChunkState> = {},
+): ChunkState => ({
   waiting,
   plans: new Map(Object.entries(plans)),
   outages: new Map(),
@@ -91,7 +95,10 @@ describe('takeHopeless', () => {
   });
 
   it('keeps lines whose lanes are out, and lines whose plan is empty for now', () => {
-    const chunk = state([line(1), line(2, 'closed')], { m: [plantLane('a', { unavailableUntil: NOW + 1 })], closed: [] });
+    const chunk = state([line(1), line(2, 'closed')], {
+      m: [plantLane('a', { unavailableUntil: NOW + 1 })],
+      closed: [],
+    });
     expect(takeHopeless(chunk, NOW)).toEqual([]);
     expect(chunk.waiting).toHaveLength(2);
   });

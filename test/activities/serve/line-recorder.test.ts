@@ -42,7 +42,11 @@ function setUp() {
   const ledger = new Map<string, LedgerDoc>();
   const counts: (BatchIncrement & { batchId: string })[] = [];
   const order: string[] = [];
-  const world = { hold: undefined as Promise<void> | undefined, fail: (_: readonly BatchResultDoc[]): boolean => false, failCounts: false };
+  const world = {
+    hold: undefined as Promise<void> | undefined,
+    fail: (_: readonly BatchResultDoc[]): boolean => false,
+    failCounts: false,
+  };
   const deps = {
     clock: systemClock,
     log,
@@ -103,7 +107,10 @@ describe('the line recorder', () => {
     go();
     await Promise.all(recorded);
     expect(order.filter((step) => step.startsWith('results'))).toEqual(['results 1', 'results 3']);
-    expect(counts.map(({ completed, failed }) => [completed, failed])).toEqual([[1, 0], [2, 1]]);
+    expect(counts.map(({ completed, failed }) => [completed, failed])).toEqual([
+      [1, 0],
+      [2, 1],
+    ]);
     expect(counts[1]?.usage.promptTokens).toBe(20);
   });
 

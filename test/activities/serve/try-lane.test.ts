@@ -54,7 +54,9 @@ function setUp(complete: (call: LaneCall) => Promise<LaneOutcome> = async () => 
 /** A lane that works until its signal is aborted, as a real one does. */
 const untilAborted = ({ signal }: LaneCall): Promise<LaneOutcome> =>
   new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve({ ok: false, failure: plantFailure('cancelled') }));
+    const end = (): void => resolve({ ok: false, failure: plantFailure('cancelled') });
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end);
   });
 
 describe('an attempt on a lane', () => {
@@ -104,7 +106,10 @@ describe('an attempt on a lane', () => {
 });
 
 describe('a lane that takes nothing', () => {
-  const unavailable = { ok: false, failure: { class: 'lane_unavailable', reachedUpstream: false, answerStarted: false } };
+  const unavailable = {
+    ok: false,
+    failure: { class: 'lane_unavailable', reachedUpstream: false, answerStarted: false },
+  };
 
   it('is one that this worker does not host any more', async () => {
     const { world, run } = setUp();

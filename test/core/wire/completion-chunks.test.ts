@@ -14,7 +14,14 @@ const completion = (message: object, finish_reason: string) => ({
   object: 'chat.completion',
   created: 1_700_000_000,
   model: 'm',
-  choices: [{ index: 0, message: { role: 'assistant', content: null, refusal: null, ...message }, logprobs: null, finish_reason }],
+  choices: [
+    {
+      index: 0,
+      message: { role: 'assistant', content: null, refusal: null, ...message },
+      logprobs: null,
+      finish_reason,
+    },
+  ],
   usage,
 });
 const call = { id: 'call_1', type: 'function', function: { name: 'look', arguments: '{"at":1}' } };
@@ -26,7 +33,12 @@ describe('a stored completion as chunks', () => {
     const chunks = chunksOf(completion({ content: 'hi' }, 'stop'), false);
     expect(chunks).toHaveLength(2);
     for (const chunk of chunks) {
-      expect(chunk).toMatchObject({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1_700_000_000, model: 'm' });
+      expect(chunk).toMatchObject({
+        id: 'chatcmpl-1',
+        object: 'chat.completion.chunk',
+        created: 1_700_000_000,
+        model: 'm',
+      });
       expect(chunk).not.toHaveProperty('usage');
     }
     expect(chunks).toMatchObject([
@@ -44,7 +56,13 @@ describe('a stored completion as chunks', () => {
   it.each([
     ['text', completion({ content: 'hi' }, 'stop')],
     ['tool calls', completion({ content: '', tool_calls: [call, { ...call, id: 'call_2' }] }, 'tool_calls')],
-    ['several choices', { ...completion({ content: 'a' }, 'stop'), choices: [0, 1].map((index) => ({ ...completion({ content: `c${index}` }, 'length').choices[0], index })) }],
+    [
+      'several choices',
+      {
+        ...completion({ content: 'a' }, 'stop'),
+        choices: [0, 1].map((index) => ({ ...completion({ content: `c${index}` }, 'length').choices[0], index })),
+      },
+    ],
   ])('becomes the same completion again: %s', (_, body) => {
     const accumulator = createChunkAccumulator();
     for (const chunk of chunksOf(body, true)) accumulator.add(chunk);

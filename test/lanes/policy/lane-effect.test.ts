@@ -23,7 +23,13 @@ const TABLE: Record<FailureClass, { after: number; plan: LaneState; key: LaneSta
 };
 
 /** Failures of a class, a second apart; the effect of the last. */
-function failTimes(times: number, failureClass: FailureClass, kind: LaneKind, from = NO_FAILURES, start = NOW): LaneEffect {
+function failTimes(
+  times: number,
+  failureClass: FailureClass,
+  kind: LaneKind,
+  from = NO_FAILURES,
+  start = NOW,
+): LaneEffect {
   let effect: LaneEffect = { memory: from };
   for (let time = 0; time < times; time += 1) {
     effect = laneEffect(kind, plantFailure(failureClass), effect.memory, start + time * 1_000, 1);
@@ -63,7 +69,10 @@ describe('a rate limit with a time', () => {
   });
 
   it('cools the lane at once when it is longer, at most for the longest window', () => {
-    expect(limited(SHORT_RETRY_AFTER_MS + 1).change).toMatchObject({ to: 'cooling', until: NOW + SHORT_RETRY_AFTER_MS + 1 });
+    expect(limited(SHORT_RETRY_AFTER_MS + 1).change).toMatchObject({
+      to: 'cooling',
+      until: NOW + SHORT_RETRY_AFTER_MS + 1,
+    });
     expect(limited(2 * LONGEST_WINDOW_MS).change).toMatchObject({ until: NOW + LONGEST_WINDOW_MS });
   });
 });

@@ -77,7 +77,11 @@ describe('a key without plan lanes', () => {
   });
 
   it('is told that it is forbidden where only plan lanes serve', () => {
-    expect(plan([lane('p', { kind: 'plan' })], [], KEYS_ONLY)).toMatchObject({ forbidden: true, lanes: [], closed: [] });
+    expect(plan([lane('p', { kind: 'plan' })], [], KEYS_ONLY)).toMatchObject({
+      forbidden: true,
+      lanes: [],
+      closed: [],
+    });
   });
 
   it('is not told so where a key lane is closed', () => {
@@ -97,20 +101,23 @@ const RETURNS: Record<LaneState, { past: number | null; future: number | null; u
   off: { past: null, future: null, unknown: null },
 };
 
-describe.each(Object.entries(RETURNS) as [LaneState, (typeof RETURNS)[LaneState]][])('a lane that is %s', (state, row) => {
-  const asTime = (ms: number | null): number | undefined => (ms === null ? undefined : ms === 0 ? 0 : NOW + ms);
+describe.each(Object.entries(RETURNS) as [LaneState, (typeof RETURNS)[LaneState]][])(
+  'a lane that is %s',
+  (state, row) => {
+    const asTime = (ms: number | null): number | undefined => (ms === null ? undefined : ms === 0 ? 0 : NOW + ms);
 
-  it('returns when its state says so', () => {
-    expect(returnOf({ state, until: NOW - 1 }, NOW)).toBe(asTime(row.past));
-    expect(returnOf({ state, until: NOW }, NOW)).toBe(asTime(row.past));
-    expect(returnOf({ state, until: NOW + 60_000 }, NOW)).toBe(asTime(row.future));
-    expect(returnOf({ state, until: null }, NOW)).toBe(asTime(row.unknown));
-  });
+    it('returns when its state says so', () => {
+      expect(returnOf({ state, until: NOW - 1 }, NOW)).toBe(asTime(row.past));
+      expect(returnOf({ state, until: NOW }, NOW)).toBe(asTime(row.past));
+      expect(returnOf({ state, until: NOW + 60_000 }, NOW)).toBe(asTime(row.future));
+      expect(returnOf({ state, until: null }, NOW)).toBe(asTime(row.unknown));
+    });
 
-  it(row.future === null ? 'is left out and named as closed' : 'stays in the plan in its place', () => {
-    const result = plan([lane('a', { state, until: NOW + 60_000 }), lane('b', { rank: 2 })]);
-    expect(result.lanes.map(({ laneId }) => laneId)).toEqual(row.future === null ? ['b'] : ['a', 'b']);
-    expect(result.closed).toEqual(row.future === null ? [`a (${state})`] : []);
-    if (row.future !== null) expect(result.lanes[0]?.unavailableUntil).toBe(asTime(row.future));
-  });
-});
+    it(row.future === null ? 'is left out and named as closed' : 'stays in the plan in its place', () => {
+      const result = plan([lane('a', { state, until: NOW + 60_000 }), lane('b', { rank: 2 })]);
+      expect(result.lanes.map(({ laneId }) => laneId)).toEqual(row.future === null ? ['b'] : ['a', 'b']);
+      expect(result.closed).toEqual(row.future === null ? [`a (${state})`] : []);
+      if (row.future !== null) expect(result.lanes[0]?.unavailableUntil).toBe(asTime(row.future));
+    });
+  },
+);

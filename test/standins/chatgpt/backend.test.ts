@@ -22,7 +22,13 @@ describe('the stand-in ChatGPT backend, under the real Codex CLI', () => {
   beforeEach(() => {
     backend.reset();
     for (const alias of backend.accounts.keys()) {
-      backend.script(alias, { transport: undefined, exhaustAfter: undefined, failNext: [], unauthorized: undefined });
+      backend.script(alias, {
+        transport: undefined,
+        exhaustAfter: undefined,
+        failNext: [],
+        unauthorized: undefined,
+        models: undefined,
+      });
     }
   });
 
@@ -85,9 +91,15 @@ describe('the stand-in ChatGPT backend, under the real Codex CLI', () => {
     ])('fails with %s as the CLI knows it', async (word, errorInfo) => {
       backend.script('second', { transport });
       expect((await runTurn(codex, `[[${word}]]`)).errorInfo).toEqual(errorInfo);
-      backend.script('second', { failNext: [word, word] });
+      // More than the CLI tries by itself within a turn.
+      backend.script('second', { failNext: Array.from({ length: 10 }, () => word) });
       expect((await runTurn(codex, 'hello')).errorInfo).toEqual(errorInfo);
     });
+  });
+
+  it('has only the scripted models', async () => {
+    backend.script('second', { models: ['gpt-other'] });
+    expect(await runTurn(codex, 'hello')).toMatchObject({ status: 'failed', errorInfo: 'modelNotFound' });
   });
 
   it('takes tokens back until they are refreshed', async () => {

@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
+import type { LaneActivities } from '../../activities/activities.ts';
+import { laneTaskQueue, WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
+import { resolveChain } from '../../stack/resolve-chain.ts';
+import { TEMPORAL_ADVICE, temporalWays } from '../../stack/temporal/ways.ts';
+import { createToolCache, toolCacheFolder } from '../../stack/tool-cache.ts';
+import { ROOT } from './spawned-node.ts';
+
+/** A real Temporal server for one test file, with our workflows on it and activities that the test has in hand. */
+export interface TestTemporal {
+  readonly environment: TestWorkflowEnvironment;
+  /** Runs our workflows, and these activities on their queue, until the test file is over. */
+  serveWorkflows(activities: object): Promise<void>;
+  /** Takes a lane's tasks until the test file is over. */
+  serveLane(laneId: string, activities: Partial<LaneActivities>): Promise<void>;
+  release(): Promise<void>;
+}
+
+/** @param settings dynamic configuration of the server, as `name=value` */
+export async function openTestTemporal(settings: readonly string[] = []): Promise<TestTemporal> {
+  quietRuntime();
+  const environment = await TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path: await temporalPath() },
+      extraArgs: settings.flatMap((setting) => ['--dynamic-config-value', setting]),
+    },
+  });
+  const running: { worker: Worker; ended: Promise<void> }[] = [];
+  const run = (worker: Worker): void => void running.push({ worker, ended: worker.run() });
+  const { nativeConnection: connection } = environment;
+  // A cancellation travels with a heartbeat.
+  const activityOptions = { connection, maxHeartbeatThrottleInterval: 100, shutdownForceTime: 2_000 };
+  return {
+    environment,
+    serveWorkflows: async (activities) =>
+      run(
+        await Worker.create({
+          ...activityOptions,
+          taskQueue: WORKFLOW_TASK_QUEUE,
+          workflowBundle: await bundleWorkflows(),
+          activities,
+        }),
+      ),
+    serveLane: async (laneId, activities) =>
+      run(await Worker.create({ ...activityOptions, taskQueue: laneTaskQueue(laneId), activities })),
+    async release() {
+      for (const { worker } of running) worker.shutdown();
+      await Promise.all(running.map(({ ended }) => ended));
+      await environment.teardown();
+    },
+  };
+}
+
+/** Bundles workflows from their sources, so that a test never sees those of an older build. */
+export function bundleWorkflows(
+  path: string = join(ROOT, 'workflows', 'index.ts'),
+): Promise<WorkflowBundleWithSourceMap> {
+  return bundleWorkflowCode({ workflowsPath: path, logger: new DefaultLogger('WARN') });
+}
+
+/** Temporal's own lines about failures that a test plants would fill the report. */
+export function quietRuntime(): void {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+}
+
+async function temporalPath(): Promise<string> {
+  const cache = createToolCache(toolCacheFolder(), () => undefined);
+  const { value } = await resolveChain({
+    part: 'Temporal server',
+    ways: temporalWays(null, cache),
+    advice: TEMPORAL_ADVICE,
+  });
+  if (value.kind !== 'binary') throw new Error('these tests bring up a server of their own');
+  return value.path;
+}
