@@ -59,7 +59,11 @@ async function run(input: ChunkInput, state: ChunkState): Promise<void> {
 async function serveAll(input: ChunkInput, state: ChunkState, inFlight: Set<Promise<void>>): Promise<void> {
   while (state.waiting.length > 0 || inFlight.size > 0) {
     const hopeless = takeHopeless(state, Date.now());
-    if (hopeless.length > 0) await settle(input, hopeless);
+    if (hopeless.length > 0) {
+      await settle(input, hopeless);
+      // Other lines have come back meanwhile, and what follows must not wait for a lane that none of them has left.
+      continue;
+    }
 
     const mayStart = !workflowInfo().continueAsNewSuggested;
     for (let group = mayStart ? takeGroup(state, Date.now()) : undefined; group; group = takeGroup(state, Date.now())) {

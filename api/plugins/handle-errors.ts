@@ -17,7 +17,7 @@ export function answerError(error: FastifyError | ApiError, request: FastifyRequ
 }
 
 /** Sends an error with the headers by which the official clients decide whether to try again. */
-export function sendError(reply: FastifyReply, error: ApiError): void {
+function sendError(reply: FastifyReply, error: ApiError): void {
   for (const [name, value] of Object.entries(retryHeaders(error))) reply.header(name, value);
   void reply.code(error.status).type('application/json').send(JSON.stringify(error.body));
 }

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { Logger } from '../../core/log.ts';
 import { scrub } from '../../core/scrub.ts';
 import { appServerArguments } from './bare-model.ts';
+import { certificateEnvironment } from './certificates.ts';
 import type { CodexBinary } from './codex-binary.ts';
 import { createRpcClient, type RpcClient, type RpcNotification } from './rpc-client.ts';
 import { UNREAD_NOTIFICATIONS } from './rpc-methods.ts';
@@ -64,7 +65,13 @@ export async function startCodexProcess(options: CodexProcessOptions): Promise<C
   await prepareFolders(options.homeDir, options.workDir);
   const child = spawn(options.binary.path, appServerArguments(options.settings), {
     cwd: options.workDir,
-    env: { ...options.environment, HOME: options.homeDir, CODEX_HOME: options.homeDir, NO_COLOR: '1' },
+    env: {
+      ...options.environment,
+      ...certificateEnvironment(options.environment, options.workDir),
+      HOME: options.homeDir,
+      CODEX_HOME: options.homeDir,
+      NO_COLOR: '1',
+    },
     stdio: ['pipe', 'pipe', 'pipe'],
     windowsHide: true,
   });

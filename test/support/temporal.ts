@@ -73,11 +73,11 @@ export function quietRuntime(): void {
 
 async function temporalPath(): Promise<string> {
   const cache = createToolCache(toolCacheFolder(), () => undefined);
-  const { value } = await resolveChain({
+  const { tool } = await resolveChain({
     part: 'Temporal server',
     ways: temporalWays(null, cache),
     advice: TEMPORAL_ADVICE,
   });
-  if (value.kind !== 'binary') throw new Error('these tests bring up a server of their own');
-  return value.path;
+  if (tool.kind !== 'binary') throw new Error('these tests bring up a server of their own');
+  return tool.path;
 }

@@ -17,7 +17,8 @@ function setUp(given: Parameters<typeof plantLaneDoc>[1] = {}) {
       random: () => 1,
       log: kept.log,
       lanes: {
-        transition: async (_id, to, at, { why = null, until = null } = {}) => {
+        transition: async (_id, to, at, patch) => {
+          const { why = null, until = null } = patch ?? {};
           store.transitions += 1;
           if (store.away) throw new Error('the database is away');
           if (!statesBefore(to).includes(store.doc.state)) return null;

@@ -15,12 +15,13 @@ describe('an activity that Temporal gave up', () => {
     });
   });
 
-  it.each([timeout('HEARTBEAT'), timeout('START_TO_CLOSE'), activityFailure(ApplicationFailure.create({ message: 'x' }))])(
-    'is a lost process when somebody did: %s',
-    (failure) => {
-      expect(lostAttempt(failure)).toMatchObject({ class: 'process_lost', reachedUpstream: true, answerStarted: false });
-    },
-  );
+  it.each([
+    timeout('HEARTBEAT'),
+    timeout('START_TO_CLOSE'),
+    activityFailure(ApplicationFailure.create({ message: 'x' })),
+  ])('is a lost process when somebody did: %s', (failure) => {
+    expect(lostAttempt(failure)).toMatchObject({ class: 'process_lost', reachedUpstream: true, answerStarted: false });
+  });
 
   it.each([activityFailure(new CancelledFailure('cancelled')), new CancelledFailure('cancelled'), new Error('a bug')])(
     'is thrown on when it is no failure of an activity: %s',

@@ -44,7 +44,7 @@ function setUp() {
   const order: string[] = [];
   const world = {
     hold: undefined as Promise<void> | undefined,
-    fail: (_: readonly BatchResultDoc[]): boolean => false,
+    fail: (docs: readonly BatchResultDoc[]): boolean => docs.length === 0,
     failCounts: false,
   };
   const deps = {

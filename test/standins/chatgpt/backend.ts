@@ -139,6 +139,8 @@ export async function startChatgptBackend(options: ChatgptBackendOptions = {}): 
       CODEX_REFRESH_TOKEN_URL_OVERRIDE: `${url}/oauth/token`,
       CODEX_CA_CERTIFICATE: caFile,
       SSL_CERT_FILE: caFile,
+      // This authority and no other: the CLI would read a folder of the system's with every thread.
+      SSL_CERT_DIR: folder,
     },
     codexConfig: [`chatgpt_base_url="${url}/backend-api"`, `openai_base_url="${url}/backend-api/codex"`],
     accounts,

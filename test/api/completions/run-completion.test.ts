@@ -1,0 +1,263 @@
+import { WorkflowFailedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CallerGone, createRunCompletion, type CompletionCall } from '../../../api/completions/run-completion.ts';
+import { createReplyHub } from '../../../core/reply-hub.ts';
+import type { ReplyEvent, ReplySink } from '../../../core/reply.ts';
+import type { RequestDoc, RequestResult, RequestStore } from '../../../store/requests.ts';
+import { createMovableClock } from '../../support/movable-clock.ts';
+import { plantLane, silentLog } from '../../support/planted.ts';
+
+vi.mock('node:timers/promises', () => ({
+  setTimeout: (ms: number) => new Promise((resolve) => globalThis.setTimeout(resolve, ms)),
+}));
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+afterEach(() => void vi.useRealTimers());
+
+const meta = { laneId: 'a', laneAlias: 'home', attempts: 1, costMicros: 0, meterMicros: 5, ignoredParams: [] };
+const done: ReplyEvent = { type: 'done', body: '{"answer":1}', meta };
+const stored: RequestResult = { status: 200, body: '{"answer":2}', laneId: 'a', at: 1 };
+const outcome = { answered: true, laneId: 'a', attempts: [{}, {}] };
+
+/** A Temporal client and a request store in the test's hand. */
+function setUp() {
+  const clock = createMovableClock();
+  const hub = createReplyHub('proc_1');
+  const docs = new Map<string, RequestDoc>();
+  const world = {
+    started: [] as { args: unknown[]; workflowId: string }[],
+    cancelled: 0,
+    start: async (): Promise<void> => undefined,
+    watches: 0,
+    result: (): Promise<unknown> => new Promise(() => undefined),
+    stored: null as RequestResult | null,
+    find: async (): Promise<void> => undefined,
+  };
+  const client = {
+    workflow: {
+      start: async (type: string, options: { args: unknown[]; workflowId: string }) => {
+        expect(type).toBe('completionWorkflow');
+        await world.start();
+        world.started.push(options);
+      },
+      getHandle: () => ({
+        result: () => {
+          world.watches += 1;
+          return world.result();
+        },
+        cancel: async () => void (world.cancelled += 1),
+      }),
+    },
+  } as unknown as Client;
+  const requests = {
+    insert: async (doc: RequestDoc) => void docs.set(doc._id, doc),
+    find: async (id: string) => {
+      await world.find();
+      const doc = docs.get(id);
+      return doc === undefined ? null : { ...doc, result: world.stored };
+    },
+  } as unknown as RequestStore;
+  const runCompletion = createRunCompletion({
+    client,
+    eagerStart: true,
+    requests,
+    hub,
+    internalUrl: () => 'http://127.0.0.1:1',
+    clock,
+    log: silentLog,
+  });
+  const caller = new AbortController();
+  const chunks: string[] = [];
+  const run = (given: Partial<CompletionCall> = {}) =>
+    runCompletion({
+      requestId: 'req_1',
+      keyId: 'key_1',
+      model: 'm',
+      body: { model: 'm', messages: [] },
+      stream: true,
+      plan: [plantLane('a')],
+      signal: caller.signal,
+      onChunk: async ({ json }) => chunks.push(json) > 0,
+      ...given,
+    });
+  /** The worker's end of the channel, once the request is stored. */
+  const sink = (): ReplySink => {
+    const replyTo = docs.get('req_1')?.replyTo;
+    const found = hub.connect('req_1', replyTo?.token ?? '');
+    if (found === null) throw new Error('nobody waits');
+    return found;
+  };
+  const turn = (ms = 0): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+  return { hub, docs, world, caller, chunks, run, sink, turn };
+}
+
+describe('a completion as a workflow', () => {
+  it('stores the body before it starts, and keeps it out of the workflow', async () => {
+    const { docs, world, run, sink, turn } = setUp();
+    world.start = async () => expect(docs.has('req_1')).toBe(true);
+    const running = run({ body: { secret: 'prompt' } });
+    await turn();
+    expect(docs.get('req_1')).toMatchObject({ keyId: 'key_1', body: '{"secret":"prompt"}', result: null });
+    expect(world.started[0]).toMatchObject({ workflowId: 'completion/req_1', args: [{ requestId: 'req_1' }] });
+    expect(JSON.stringify(world.started)).not.toMatch(/prompt|token/);
+    await sink().send(done);
+    await running;
+  });
+
+  it('passes chunks on and ends with what the channel says', async () => {
+    const { hub, world, chunks, run, sink, turn } = setUp();
+    const running = run();
+    await turn();
+    await sink().send({ type: 'chunk', json: '1', laneId: 'a', laneAlias: 'home', attempts: 1 });
+    const last = sink();
+    expect(await last.send({ type: 'failed', status: 429, body: '{}', attempts: 1 })).toBe(true);
+    expect(await running).toMatchObject({ type: 'failed', status: 429 });
+    expect(chunks).toEqual(['1']);
+    expect(hub.waiting).toBe(0);
+    expect(last.callerGone.aborted).toBe(true);
+    await turn(60_000);
+    expect(world.watches).toBe(0);
+    expect(world.cancelled).toBe(0);
+  });
+
+  it('leaves no watch behind when the answer is there before the start is acknowledged', async () => {
+    const { world, run, sink, turn } = setUp();
+    let acknowledge: () => void = () => undefined;
+    world.start = () =>
+      new Promise((resolve) => {
+        acknowledge = resolve;
+      });
+    const running = run();
+    await turn();
+    await sink().send(done);
+    expect(await running).toBe(done);
+    acknowledge();
+    await turn(60_000);
+    expect(world.watches).toBe(0);
+  });
+
+  it('is refused as overloaded when it can’t be started, and nobody waits any more', async () => {
+    const { hub, world, run } = setUp();
+    world.start = () => Promise.reject(new Error('Temporal is away'));
+    await expect(run()).rejects.toMatchObject({ errorName: 'server_is_overloaded', retryAfterMs: 1_000 });
+    expect(hub.waiting).toBe(0);
+  });
+});
+
+describe('a silent reply channel', () => {
+  it('gives way to the workflow and the database', async () => {
+    const { world, run, turn } = setUp();
+    world.result = async () => outcome;
+    world.stored = stored;
+    const running = run();
+    await turn(4_999);
+    expect(world.watches).toBe(0);
+    await turn(1);
+    expect(await running).toEqual({
+      type: 'done',
+      body: '{"answer":2}',
+      meta: { laneId: 'a', laneAlias: 'a', attempts: 2, costMicros: null, meterMicros: null, ignoredParams: [] },
+    });
+  });
+
+  it.each([
+    { status: 429, body: '{"error":1}', laneId: null, at: 1 },
+    { status: 400, body: '{"error":2}', laneId: 'a', at: 1 },
+  ])('gives a stored failure as it is: $status', async (result) => {
+    const { world, run, turn } = setUp();
+    world.result = async () => outcome;
+    world.stored = result;
+    const running = run();
+    await turn(5_000);
+    expect(await running).toEqual({ type: 'failed', status: result.status, body: result.body, attempts: 2 });
+  });
+
+  it('loses to the channel when that speaks after all', async () => {
+    const { run, sink, turn } = setUp();
+    const running = run();
+    await turn(30_000);
+    await sink().send(done);
+    expect(await running).toBe(done);
+  });
+
+  it('goes on through an outage of Temporal or of the database', async () => {
+    const { world, run, turn } = setUp();
+    world.stored = stored;
+    let outages = 3;
+    world.result = async () => {
+      outages -= 1;
+      if (outages >= 1) throw new Error('UNAVAILABLE');
+      return outcome;
+    };
+    world.find = async () => {
+      outages -= 1;
+      if (outages >= -1) throw new Error('no server');
+    };
+    const running = run();
+    await turn(5_000 + 4_000);
+    expect(await running).toMatchObject({ type: 'done' });
+    expect(world.watches).toBe(4);
+  });
+
+  it.each([
+    new WorkflowFailedError('timed out', undefined, 'TIMEOUT'),
+    new WorkflowNotFoundError('gone', 'completion/req_1', undefined),
+  ])('ends with an error when the workflow has none: $name', async (failure) => {
+    const { hub, world, run, turn } = setUp();
+    world.result = () => Promise.reject(failure);
+    const running = run().catch((cause: unknown) => cause);
+    await turn(5_000);
+    expect(await running).toBe(failure);
+    expect(hub.waiting).toBe(0);
+  });
+
+  it('ends with an error when the workflow is over and there is no result', async () => {
+    const { world, run, turn } = setUp();
+    world.result = async () => outcome;
+    const running = run().catch((cause: unknown) => cause);
+    await turn(5_000);
+    expect(await running).toMatchObject({ errorName: 'internal' });
+  });
+});
+
+describe('a caller who goes away', () => {
+  it('cancels the workflow and is forgotten', async () => {
+    const { hub, world, caller, run, sink, turn } = setUp();
+    const running = run().catch((cause: unknown) => cause);
+    await turn();
+    const worker = sink();
+    caller.abort();
+    expect(await running).toBeInstanceOf(CallerGone);
+    await turn();
+    expect(world.cancelled).toBe(1);
+    expect(worker.callerGone.aborted).toBe(true);
+    expect(hub.waiting).toBe(0);
+  });
+
+  it('has the workflow cancelled as soon as it is started, not before', async () => {
+    const { world, caller, run, turn } = setUp();
+    let acknowledge: () => void = () => undefined;
+    world.start = () =>
+      new Promise((resolve) => {
+        acknowledge = resolve;
+      });
+    const running = run().catch((cause: unknown) => cause);
+    await turn();
+    caller.abort();
+    expect(await running).toBeInstanceOf(CallerGone);
+    await turn();
+    expect(world.cancelled).toBe(0);
+    acknowledge();
+    await turn(60_000);
+    expect(world.cancelled).toBe(1);
+    expect(world.watches).toBe(0);
+  });
+
+  it('starts nothing when gone already', async () => {
+    const { docs, world, caller, run, turn } = setUp();
+    caller.abort();
+    await expect(run()).rejects.toBeInstanceOf(CallerGone);
+    await turn(60_000);
+    expect(docs.size).toBe(0);
+    expect(world.started).toEqual([]);
+  });
+});

@@ -1,0 +1,112 @@
+import type { FastifyInstance } from 'fastify';
+import { registerAccountRoutes } from '../../api/admin/account-routes.ts';
+import { registerKeyRoutes } from '../../api/admin/key-routes.ts';
+import { registerLaneRoutes } from '../../api/admin/lane-routes.ts';
+import { registerLogRoutes } from '../../api/admin/log-routes.ts';
+import type { RunCompletion } from '../../api/completions/run-completion.ts';
+import { createApp } from '../../api/create-app.ts';
+import { registerBatchRoutes } from '../../api/routes/batches.ts';
+import { registerChatRoutes } from '../../api/routes/chat-completions.ts';
+import { registerFileRoutes } from '../../api/routes/files.ts';
+import { registerHealthRoutes } from '../../api/routes/health.ts';
+import { registerModelRoutes } from '../../api/routes/models.ts';
+import { systemClock } from '../../core/clock.ts';
+import { createSecretBox, newMasterKey } from '../../core/secret-box.ts';
+import { createLaneDirectory } from '../../lanes/policy/lane-directory.ts';
+import type { KeyDoc, KeyStore } from '../../store/keys.ts';
+import type { LaneDoc } from '../../store/lanes.ts';
+import { keptLog, plantLaneDoc } from './planted.ts';
+
+export const APP_KEY = `sk-fl-${'a'.repeat(43)}`;
+export const ADMIN_KEY = `sk-fl-${'b'.repeat(43)}`;
+
+/** Stores that must not be reached: whoever asks them something fails the test with its name. */
+const untouched = (name: string): never =>
+  new Proxy(
+    {},
+    {
+      get: (_, operation) => () => Promise.reject(new Error(`${name}.${String(operation)} was called`)),
+    },
+  ) as never;
+
+/**
+ * The public and the admin app with all of their routes, over fakes: two keys, one key lane, and a completion in the test's
+ * hand. `routes` are all that Fastify has, as `METHOD /path`.
+ */
+export async function createApiWorld() {
+  const secretBox = createSecretBox(newMasterKey());
+  const { log, lines } = keptLog();
+  const clock = systemClock;
+  const world = {
+    lanes: [plantLaneDoc('k')] as LaneDoc[],
+    runCompletion: (() => Promise.reject(new Error('no completion is planted'))) as RunCompletion,
+  };
+  const keyDoc = (secret: string, admin: boolean): KeyDoc => ({
+    _id: secretBox.hashKey(secret),
+    keyId: admin ? 'key_admin' : 'key_app',
+    name: 'planted',
+    admin,
+    planLanes: admin,
+    createdAt: 1,
+    revokedAt: null,
+  });
+  const known = [keyDoc(APP_KEY, false), keyDoc(ADMIN_KEY, true)];
+  const findActive = async (hash: string): Promise<KeyDoc | null> => known.find(({ _id }) => _id === hash) ?? null;
+  const keys = { findActive, list: async () => known } as unknown as KeyStore;
+  const lanes = { list: async () => world.lanes } as unknown as Parameters<typeof registerAccountRoutes>[1]['lanes'];
+  const directory = createLaneDirectory({ listLanes: async () => world.lanes, listRoutes: async () => [], clock });
+
+  const routes: string[] = [];
+  const watch = (app: FastifyInstance): void =>
+    void app.addHook('onRoute', ({ method, url }) => {
+      for (const one of [method].flat()) routes.push(`${one} ${url}`);
+    });
+  const publicApp = createApp({ keys, secretBox, log, defaultAccess: 'key' });
+  watch(publicApp);
+  registerHealthRoutes(publicApp, { checks: { mongodb: async () => 'ok' }, stopping: () => false });
+  registerModelRoutes(publicApp, { directory });
+  registerChatRoutes(publicApp, { runCompletion: (call) => world.runCompletion(call), directory, clock });
+  registerFileRoutes(publicApp, {
+    files: untouched('files'),
+    batches: untouched('batches'),
+    clock,
+  });
+  registerBatchRoutes(publicApp, {
+    files: untouched('files'),
+    batches: untouched('batches'),
+    clock,
+    startBatch: () => Promise.reject(new Error('a batch was started')),
+    cancelBatch: () => Promise.reject(new Error('a batch was cancelled')),
+  });
+  const publicRoutes = routes.splice(0);
+
+  const adminApp = createApp({ keys, secretBox, log, defaultAccess: 'admin' });
+  watch(adminApp);
+  registerAccountRoutes(adminApp, { lanes, clock });
+  registerLaneRoutes(adminApp, {
+    lanes,
+    routes: untouched('routes'),
+    directory,
+    secretBox,
+    clock,
+    checkAddress: async () => undefined,
+  });
+  registerKeyRoutes(adminApp, { keys, secretBox, clock });
+  registerLogRoutes(adminApp, { laneLog: untouched('laneLog') });
+  await Promise.all([publicApp.ready(), adminApp.ready()]);
+  return {
+    world,
+    publicApp,
+    adminApp,
+    /** Routes in plugins of their own are known once the app is ready. */
+    publicRoutes: [...publicRoutes, ...routes.filter((route) => route.includes(' /v1/'))],
+    adminRoutes: routes.filter((route) => !route.includes(' /v1/')),
+    lines,
+    async close() {
+      await publicApp.close();
+      await adminApp.close();
+    },
+  };
+}
+
+export type ApiWorld = Awaited<ReturnType<typeof createApiWorld>>;
