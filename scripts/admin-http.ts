@@ -58,7 +58,11 @@ export function createAdminHttp(adminUrl: string, adminKey: string) {
     /** Adds an account and signs it in: `approve` is what its owner does in the browser. */
     async addAccount(alias: string, approve: (userCode: string) => void, limitMs = 60_000): Promise<AccountShown> {
       const { account } = await call<{ account: AccountShown }>('POST', '/admin/accounts', { alias });
-      const waiting = await waitForAccount(account.id, ({ login, state }) => login !== null || state === 'ready', limitMs);
+      const waiting = await waitForAccount(
+        account.id,
+        ({ login, state }) => login !== null || state === 'ready',
+        limitMs,
+      );
       if (waiting.login !== null) approve(waiting.login.userCode);
       return waitForAccount(account.id, ({ state }) => state === 'ready', limitMs);
     },

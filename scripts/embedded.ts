@@ -45,7 +45,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     mongodbPort,
     pingMongodb: async (uri) => {
       const tried = await connectDatabase(uri, config.MONGODB_DATABASE);
-      await tried.ping().finally(() => tried.close());
+      try {
+        await tried.ping();
+      } finally {
+        await tried.close();
+      }
     },
     log,
     onProgress,

@@ -96,5 +96,3 @@ export function createFileBytes(db: Db) {
     remove,
   };
 }
-
-export type FileBytes = ReturnType<typeof createFileBytes>;

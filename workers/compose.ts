@@ -47,6 +47,12 @@ export interface WorkerDeps {
 /** Workers end what is under way within Temporal's grace and force times; a little more for what comes after. */
 const STOP_LIMIT_MS = 35_000;
 
+/**
+ * Tasks of a lane that may wait in this process beside those that have a slot. Here interactive requests overtake batch lines,
+ * so there must be room for one when groups of lines of several batches wait as well; beyond that Temporal's priorities hold.
+ */
+const TASKS_THAT_WAIT = 32;
+
 /** Puts a worker's parts together and begins to take tasks: workflows, and the lanes of this machine. */
 export async function startWorker(deps: WorkerDeps): Promise<void> {
   const { config, database, connection, secretBox, clock, log, shutdown } = deps;
@@ -81,8 +87,7 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
     hostKeyLane: (doc) => hostKeyLane({ lanes, secretBox, clock, log }, doc),
     hostPlanLane: (doc) => hostPlanLane({ lanes, dataDir, codexEnvironment, codexConfig, selfTest, clock, log }, doc),
     serve: (laneId, concurrency) =>
-      // A few more tasks than the lane has slots: they wait in this process, where interactive ones overtake.
-      startLaneWorker(temporal, laneId, concurrency + 2, {
+      startLaneWorker(temporal, laneId, concurrency + TASKS_THAT_WAIT, {
         serveRequest: createServeRequest({ ...stores, host, costMicros, replies, clock, log }),
         serveLines: createServeLines({ ...stores, host, chunkReader, recorder, costMicros, clock, log }),
       }),

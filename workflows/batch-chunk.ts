@@ -6,6 +6,9 @@ import type { AttemptFailure } from '../core/contracts/failure.ts';
 import { REPLAN_AT_LEAST_AFTER_MS, REPLAN_AT_MOST_EVERY_MS } from '../core/contracts/timings.ts';
 import {
   nextReturn,
+  afterPause,
+  pauseOf,
+  withAttempt,
   takeGroup,
   takeHopeless,
   type ChunkState,
@@ -25,8 +28,7 @@ export async function batchChunkWorkflow(input: ChunkInput): Promise<void> {
     waiting: lines.map((line) => ({ ...line, usedUp: new Set(), triesOn: new Map() })),
     plans: new Map(),
     outages: new Map(),
-    planLinesInFlight: 0,
-    keyGroupsInFlight: 0,
+    groupsInFlight: { plan: 0, key: 0 },
   };
   await planAnew(input, state);
   await run(input, state);
@@ -34,7 +36,7 @@ export async function batchChunkWorkflow(input: ChunkInput): Promise<void> {
 
 async function loadLines({ batchId, chunkIndex }: ChunkInput): Promise<CarriedLine[]> {
   const { models } = await shortActivities.loadChunk({ batchId, chunkIndex });
-  return models.flatMap(({ model, lines }) => lines.map((line) => ({ line, model, attempts: [] })));
+  return models.flatMap(({ model, lines }) => lines.map((line) => ({ line, model, attempts: [], pauses: 0 })));
 }
 
 async function planAnew({ keyId }: ChunkInput, state: ChunkState): Promise<void> {
@@ -60,15 +62,17 @@ async function serveAll(input: ChunkInput, state: ChunkState, inFlight: Set<Prom
   while (state.waiting.length > 0 || inFlight.size > 0) {
     const hopeless = takeHopeless(state, Date.now());
     if (hopeless.length > 0) {
-      await settle(input, hopeless);
+      const paused = hopeless.filter((line) => pauseOf(line) !== undefined);
+      for (const line of paused) start(inFlight, keep(state, line));
+      const given = hopeless.filter((line) => !paused.includes(line));
+      if (given.length > 0) await settle(input, given);
       // Other lines have come back meanwhile, and what follows must not wait for a lane that none of them has left.
       continue;
     }
 
     const mayStart = !workflowInfo().continueAsNewSuggested;
     for (let group = mayStart ? takeGroup(state, Date.now()) : undefined; group; group = takeGroup(state, Date.now())) {
-      const flight: Promise<void> = fly(input, state, group).finally(() => inFlight.delete(flight));
-      inFlight.add(flight);
+      start(inFlight, fly(input, state, group));
     }
     if (inFlight.size > 0) {
       await Promise.race(inFlight);
@@ -80,17 +84,26 @@ async function serveAll(input: ChunkInput, state: ChunkState, inFlight: Set<Prom
   }
 }
 
+function start(inFlight: Set<Promise<void>>, work: Promise<void>): void {
+  const flight: Promise<void> = work.finally(() => inFlight.delete(flight));
+  inFlight.add(flight);
+}
+
+/** Keeps a line that failed in passing on all its lanes for a while, and has it wait for them anew. */
+async function keep(state: ChunkState, line: WaitingLine): Promise<void> {
+  await sleep(pauseOf(line) ?? 0);
+  state.waiting.push(afterPause(line));
+}
+
 /** Sends lines out and takes in what came of them. */
 async function fly(input: ChunkInput, state: ChunkState, group: LineGroup): Promise<void> {
-  const isPlan = group.lane.kind === 'plan';
-  if (isPlan) state.planLinesInFlight += 1;
-  else state.keyGroupsInFlight += 1;
+  const { kind } = group.lane;
+  state.groupsInFlight[kind] += 1;
   let results: LineResult[];
   try {
     results = await serveGroup(input, group);
   } finally {
-    if (isPlan) state.planLinesInFlight -= 1;
-    else state.keyGroupsInFlight -= 1;
+    state.groupsInFlight[kind] -= 1;
   }
   const again: WaitingLine[] = [];
   const lost: WaitingLine[] = [];
@@ -101,7 +114,8 @@ async function fly(input: ChunkInput, state: ChunkState, group: LineGroup): Prom
     const next = afterFailure(state, group, line, result, result.failure);
     if (next === undefined) {
       // A caller's own fault has its outcome from the lane's activity; whatever else ends a line has none yet.
-      if (result.failure.class !== 'caller_fault') lost.push({ ...line, attempts: [...line.attempts, result.record] });
+      if (result.failure.class !== 'caller_fault')
+        lost.push({ ...line, attempts: withAttempt(line.attempts, result.record) });
       continue;
     }
     again.push(next.line);
@@ -125,7 +139,7 @@ function afterFailure(
   const tries = (line.triesOn.get(lane.laneId) ?? 0) + 1;
   const triesOn = new Map(line.triesOn).set(lane.laneId, tries);
   // A lane that took nothing is no attempt: a line that waits for days would collect thousands.
-  const attempts = failure.class === 'lane_unavailable' ? line.attempts : [...line.attempts, record];
+  const attempts = failure.class === 'lane_unavailable' ? line.attempts : withAttempt(line.attempts, record);
   const decision = decide({ failure, triesOnLane: tries, now });
   if (decision.act === 'fail') return undefined;
   if (decision.act === 'again') return { line: { ...line, attempts, triesOn }, afterMs: decision.afterMs };
@@ -145,7 +159,7 @@ async function settle({ batchId, keyId, chunkIndex }: ChunkInput, lines: readonl
     batchId,
     keyId,
     chunkIndex,
-    lines: lines.map(({ line, model, attempts }) => ({ line, model, attempts })),
+    lines: lines.map(carried),
   });
 }
 
@@ -156,6 +170,9 @@ async function waitForLane(state: ChunkState): Promise<void> {
 }
 
 async function continueWith(input: ChunkInput, state: ChunkState): Promise<void> {
-  const carried = state.waiting.map(({ line, model, attempts }) => ({ line, model, attempts }));
-  await continueAsNew<typeof batchChunkWorkflow>({ ...input, carried });
+  await continueAsNew<typeof batchChunkWorkflow>({ ...input, carried: state.waiting.map(carried) });
+}
+
+function carried({ line, model, attempts, pauses }: WaitingLine): CarriedLine {
+  return { line, model, attempts, pauses };
 }

@@ -1,11 +1,13 @@
 import { chooseLane, earliestReturn } from '../core/contracts/choose-lane.ts';
 import {
-  KEY_GROUP_LINES,
-  KEY_GROUPS_IN_FLIGHT,
-  PLAN_LINES_IN_FLIGHT,
+  ATTEMPTS_KEPT,
+  GROUP_LINES,
+  GROUPS_IN_FLIGHT,
+  PAUSES_BEFORE_GIVING_UP_MS,
   type CarriedLine,
 } from '../core/contracts/batch.ts';
-import type { PlannedLane } from '../core/contracts/lane.ts';
+import type { AttemptRecord } from '../core/contracts/failure.ts';
+import type { LaneKind, PlannedLane } from '../core/contracts/lane.ts';
 
 /** A line that waits, with the lanes that it has used up. */
 export interface WaitingLine extends CarriedLine {
@@ -27,19 +29,18 @@ export interface ChunkState {
   readonly plans: Map<string, readonly PlannedLane[]>;
   /** Unix milliseconds until which a lane is left alone. */
   readonly outages: Map<string, number>;
-  planLinesInFlight: number;
-  keyGroupsInFlight: number;
+  readonly groupsInFlight: Record<LaneKind, number>;
 }
 
 /**
- * Takes the next lines that may go out now: one line for a plan lane, up to a group of one model for a key lane.
+ * Takes the next lines that may go out now: up to a group of one model for one lane.
  * Undefined when the limits are reached or no waiting line has a lane that is open.
  */
 export function takeGroup(state: ChunkState, now: number): LineGroup | undefined {
   for (const [index, line] of state.waiting.entries()) {
     const lane = laneOf(state, line, now);
     if (lane === undefined || !hasRoom(state, lane)) continue;
-    const limit = lane.kind === 'plan' ? 1 : KEY_GROUP_LINES;
+    const limit = GROUP_LINES[lane.kind];
     const lines = [line];
     for (let at = index + 1; at < state.waiting.length && lines.length < limit; at += 1) {
       const other = state.waiting[at];
@@ -81,7 +82,27 @@ function laneOf(state: ChunkState, line: WaitingLine, now: number): PlannedLane 
 }
 
 function hasRoom(state: ChunkState, lane: PlannedLane): boolean {
-  return lane.kind === 'plan'
-    ? state.planLinesInFlight < PLAN_LINES_IN_FLIGHT
-    : state.keyGroupsInFlight < KEY_GROUPS_IN_FLIGHT;
+  return state.groupsInFlight[lane.kind] < GROUPS_IN_FLIGHT[lane.kind];
+}
+
+/** How long a line that has used up its lanes is kept before it is tried on all of them again; undefined to give it up. */
+export function pauseOf(line: WaitingLine): number | undefined {
+  const last = line.attempts.at(-1)?.outcome;
+  const failedInPassing = last === 'broken' || last === 'process_lost' || last === 'overloaded';
+  return failedInPassing ? PAUSES_BEFORE_GIVING_UP_MS[line.pauses] : undefined;
+}
+
+/** A line as it is begun anew: every lane of its plan may serve it. */
+export function afterPause(line: WaitingLine): WaitingLine {
+  return { ...line, pauses: line.pauses + 1, usedUp: new Set(), triesOn: new Map() };
+}
+
+/** The number of a line's next attempt, over all lanes, from 1. */
+export function nextAttempt({ attempts }: CarriedLine): number {
+  return (attempts.at(-1)?.attempt ?? 0) + 1;
+}
+
+/** Attempts with one more, the oldest left out where there are too many. */
+export function withAttempt(attempts: readonly AttemptRecord[], record: AttemptRecord): readonly AttemptRecord[] {
+  return [...attempts, record].slice(-ATTEMPTS_KEPT);
 }

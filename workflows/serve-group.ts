@@ -1,7 +1,7 @@
 import type { ChunkInput, LineResult } from '../core/contracts/batch.ts';
 import { TASK_PRIORITY } from '../core/contracts/queues.ts';
 import { ATTEMPT_DEADLINE_MS, LINE_SLOT_WAIT_MS } from '../core/contracts/timings.ts';
-import type { LineGroup } from './line-queue.ts';
+import { nextAttempt, type LineGroup } from './line-queue.ts';
 import { lostAttempt } from './lost-attempt.ts';
 import { laneActivities } from './proxies.ts';
 
@@ -10,7 +10,11 @@ export async function serveGroup(input: ChunkInput, { lane, lines }: LineGroup):
   const { unavailableUntil: _, ...laneRef } = lane;
   const { batchId, keyId, chunkIndex, expiresAt } = input;
   const startedAt = Date.now();
-  const tasks = lines.map(({ line, attempts }) => ({ line, attempt: attempts.length + 1, previous: attempts }));
+  const tasks = lines.map((waiting) => ({
+    line: waiting.line,
+    attempt: nextAttempt(waiting),
+    previous: waiting.attempts,
+  }));
   try {
     return await laneActivities({
       laneId: lane.laneId,

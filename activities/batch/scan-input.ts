@@ -11,10 +11,10 @@ import {
 import { isBlank, MAX_LINE_BYTES, splitLines, type ByteLine } from '../../core/wire/line-splitter.ts';
 
 /** OpenAI's limit for one batch. */
-export const MAX_BATCH_LINES = 50_000;
+const MAX_BATCH_LINES = 50_000;
 
 /** Bad lines that are listed; the file is refused anyway, so the rest is not looked at. */
-export const MAX_LISTED_ERRORS = 1000;
+const MAX_LISTED_ERRORS = 1000;
 
 /** A chunk is closed at this size even with few lines, so that whoever serves it holds little. */
 const CHUNK_CLOSES_AT_BYTES = 4 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import type { AttemptFailure, AttemptRecord } from './failure.ts';
-import type { LaneRef, PlannedLane } from './lane.ts';
+import type { LaneKind, LaneRef, PlannedLane } from './lane.ts';
 
 /** OpenAI's states of a batch. */
 export type BatchStatus =
@@ -37,14 +37,24 @@ export const LINES_IN_A_CHUNK = 250;
 /** Chunks of one batch that run at a time: enough to fill every lane, few enough to keep a cancel quick. */
 export const CHUNKS_AT_A_TIME = 3;
 
-/** Lines of one chunk that wait for plan lanes at a time (each an activity of its own). */
-export const PLAN_LINES_IN_FLIGHT = 6;
+/**
+ * Lines that go to a lane in one activity. An activity costs about 20 ms of both processors between Temporal and worker: four
+ * lines an activity bring a plan lane from 37 to 44 rows/s on two cores, 25 a key lane from 200 to over 500.
+ * A plan lane's groups stay as small as its usual number of slots, so that what waits for it is soon anew in Temporal's order.
+ */
+export const GROUP_LINES: Readonly<Record<LaneKind, number>> = { plan: 4, key: 25 };
 
-/** Lines that a key lane takes in one activity: 20 lines an activity were measured at 1,600 rows/s and more. */
-export const KEY_GROUP_LINES = 25;
+/** Groups of one chunk that are out at a time: one is served while the next one is on its way. */
+export const GROUPS_IN_FLIGHT: Readonly<Record<LaneKind, number>> = { plan: 2, key: 2 };
 
-/** Groups of one chunk at key lanes at a time. */
-export const KEY_GROUPS_IN_FLIGHT = 2;
+/**
+ * Pauses before a line is tried on all its lanes once more when it failed in passing on each of them (connections lost, 5xx,
+ * processes killed). A batch has hours: a short outage of a provider must not end its lines.
+ */
+export const PAUSES_BEFORE_GIVING_UP_MS: readonly number[] = [5_000, 30_000];
+
+/** Records of attempts that a line carries along; the oldest go first. Input of activities: it must stay small. */
+export const ATTEMPTS_KEPT = 12;
 
 export interface BatchInput {
   readonly batchId: string;
@@ -71,6 +81,8 @@ export interface CarriedLine {
   readonly line: number;
   readonly model: string;
   readonly attempts: readonly AttemptRecord[];
+  /** Pauses that it has had so far, of PAUSES_BEFORE_GIVING_UP_MS. */
+  readonly pauses: number;
 }
 
 /** The lines of a chunk that have no outcome yet, grouped by the model that they name. */

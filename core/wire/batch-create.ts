@@ -12,7 +12,7 @@ export interface BatchCreate {
 }
 
 /** What a batch can be made of lines for. The others of OpenAI's need lanes that are not there yet. */
-export const BATCH_ENDPOINTS: readonly string[] = ['/v1/chat/completions'];
+const BATCH_ENDPOINTS: readonly string[] = ['/v1/chat/completions'];
 
 const LONGEST_WINDOW_HOURS = 168;
 /** OpenAI's limits for metadata. */

@@ -42,7 +42,7 @@ export function isDeeperThan(bytes: Uint8Array, maxDepth: number): boolean {
 }
 
 /** The first key of a parsed value that is refused, or undefined. The depth is bounded already, so it may recurse. */
-export function findForbiddenKey(value: unknown): string | undefined {
+function findForbiddenKey(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (Array.isArray(value)) {
     for (const item of value) {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { baseChildEnvironment, configShape, readConfig } from '../../core/config.ts';
 
@@ -8,7 +9,7 @@ describe('the configuration', () => {
 
   it('has defaults that keep everything on this machine', () => {
     expect(readConfig()).toMatchObject({
-      FLATLANE_DATA: '.flatlane',
+      FLATLANE_DATA: resolve('.flatlane'),
       FLATLANE_HOST: '127.0.0.1',
       FLATLANE_PORT: 8484,
       FLATLANE_ADMIN_HOST: '127.0.0.1',

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { KEY_GROUP_LINES, KEY_GROUPS_IN_FLIGHT, PLAN_LINES_IN_FLIGHT } from '../../core/contracts/batch.ts';
+import { ATTEMPTS_KEPT, GROUP_LINES, GROUPS_IN_FLIGHT } from '../../core/contracts/batch.ts';
 import type { PlannedLane } from '../../core/contracts/lane.ts';
-import { nextReturn, takeGroup, takeHopeless, type ChunkState, type WaitingLine } from '../../workflows/line-queue.ts';
+import {
+  afterPause,
+  nextAttempt,
+  nextReturn,
+  pauseOf,
+  takeGroup,
+  takeHopeless,
+  withAttempt,
+  type ChunkState,
+  type WaitingLine,
+} from '../../workflows/line-queue.ts';
 import { plantLane } from '../support/planted.ts';
 
 const NOW = 1_700_000_000_000;
@@ -12,6 +22,7 @@ const line = (number: number, model = 'm', usedUp: string[] = []): WaitingLine =
   line: number,
   model,
   attempts: [],
+  pauses: 0,
   usedUp: new Set(usedUp),
   triesOn: new Map(),
 });
@@ -23,8 +34,7 @@ const state = (
   waiting,
   plans: new Map(Object.entries(plans)),
   outages: new Map(),
-  planLinesInFlight: 0,
-  keyGroupsInFlight: 0,
+  groupsInFlight: { plan: 0, key: 0 },
   ...given,
 });
 const lines = (count: number): WaitingLine[] => Array.from({ length: count }, (_, index) => line(index + 1));
@@ -32,18 +42,13 @@ const numbers = (group: { lines: readonly WaitingLine[] } | undefined): number[]
   group?.lines.map(({ line: number }) => number);
 
 describe('takeGroup', () => {
-  it('gives a plan lane one line at a time, the first that waits', () => {
-    const chunk = state(lines(3), { m: [PLAN] });
+  it.each([PLAN, KEY])('gives a $kind lane a group of those that wait first, and leaves the rest in order', (lane) => {
+    const size = GROUP_LINES[lane.kind];
+    const chunk = state(lines(size + 2), { m: [lane] });
     const group = takeGroup(chunk, NOW);
-    expect(group?.lane.laneId).toBe('plan');
-    expect(numbers(group)).toEqual([1]);
-    expect(chunk.waiting.map((waiting) => waiting.line)).toEqual([2, 3]);
-  });
-
-  it('gives a key lane a group, and leaves the rest in order', () => {
-    const chunk = state(lines(KEY_GROUP_LINES + 2), { m: [KEY] });
-    expect(numbers(takeGroup(chunk, NOW))).toHaveLength(KEY_GROUP_LINES);
-    expect(chunk.waiting.map((waiting) => waiting.line)).toEqual([KEY_GROUP_LINES + 1, KEY_GROUP_LINES + 2]);
+    expect(group?.lane.laneId).toBe(lane.laneId);
+    expect(numbers(group)).toEqual(lines(size).map((waiting) => waiting.line));
+    expect(chunk.waiting.map((waiting) => waiting.line)).toEqual([size + 1, size + 2]);
   });
 
   it('puts only lines of one model and one lane into a group', () => {
@@ -58,15 +63,19 @@ describe('takeGroup', () => {
   });
 
   it.each([
-    { lane: PLAN, full: { planLinesInFlight: PLAN_LINES_IN_FLIGHT } },
-    { lane: KEY, full: { keyGroupsInFlight: KEY_GROUPS_IN_FLIGHT } },
+    { lane: PLAN, full: { groupsInFlight: { plan: GROUPS_IN_FLIGHT.plan, key: 0 } } },
+    { lane: KEY, full: { groupsInFlight: { plan: 0, key: GROUPS_IN_FLIGHT.key } } },
   ])('takes nothing for a $lane.kind lane when as many are out as may be', ({ lane, full }) => {
     expect(takeGroup(state(lines(2), { m: [lane] }, full), NOW)).toBeUndefined();
     expect(takeGroup(state(lines(2), { m: [lane] }), NOW)).toBeDefined();
   });
 
   it('passes over a line whose lane is full for one whose lane has room', () => {
-    const chunk = state([line(1), line(2, 'x')], { m: [PLAN], x: [KEY] }, { planLinesInFlight: PLAN_LINES_IN_FLIGHT });
+    const chunk = state(
+      [line(1), line(2, 'x')],
+      { m: [PLAN], x: [KEY] },
+      { groupsInFlight: { plan: GROUPS_IN_FLIGHT.plan, key: 0 } },
+    );
     expect(numbers(takeGroup(chunk, NOW))).toEqual([2]);
     expect(chunk.waiting.map((waiting) => waiting.line)).toEqual([1]);
   });
@@ -117,5 +126,36 @@ describe('nextReturn', () => {
   it('is unknown when no line has a lane', () => {
     expect(nextReturn(state([line(1)], {}), NOW)).toBeUndefined();
     expect(nextReturn(state([], {}), NOW)).toBeUndefined();
+  });
+});
+
+describe('a line that has used up its lanes', () => {
+  const tried = (outcome: 'broken' | 'window_exhausted', attempt = 1) =>
+    ({ laneId: 'plan', attempt, outcome, reachedUpstream: true, startedAt: NOW, durationMs: 1 }) as const;
+
+  it('is kept for a while when it failed in passing, longer the second time, and then given up', () => {
+    const broken = { ...line(1, 'm', ['plan']), attempts: [tried('broken')] };
+    const first = pauseOf(broken);
+    const second = pauseOf(afterPause(broken));
+    expect(first).toBeGreaterThan(0);
+    expect(second).toBeGreaterThan(first ?? 0);
+    expect(pauseOf(afterPause(afterPause(broken)))).toBeUndefined();
+  });
+
+  it('is given up at once when it failed for a reason that stays', () => {
+    expect(pauseOf({ ...line(1), attempts: [tried('window_exhausted')] })).toBeUndefined();
+  });
+
+  it('may use every lane again after its pause', () => {
+    const again = afterPause({ ...line(1, 'm', ['plan', 'key']), triesOn: new Map([['plan', 2]]) });
+    expect([again.usedUp.size, again.triesOn.size, again.pauses]).toEqual([0, 0, 1]);
+  });
+
+  it('keeps the last attempts only, and counts on', () => {
+    let attempts = line(1).attempts;
+    for (let attempt = 1; attempt <= ATTEMPTS_KEPT + 3; attempt += 1)
+      attempts = withAttempt(attempts, tried('broken', attempt));
+    expect(attempts).toHaveLength(ATTEMPTS_KEPT);
+    expect(nextAttempt({ ...line(1), attempts })).toBe(ATTEMPTS_KEPT + 4);
   });
 });

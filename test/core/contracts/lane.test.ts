@@ -7,8 +7,8 @@ const STATES: readonly LaneState[] = ['signing_in', 'ready', 'cooling', 'unhealt
 const MAY_BECOME: Record<LaneState, readonly LaneState[]> = {
   signing_in: ['ready', 'needs_login', 'unhealthy', 'off'],
   ready: ['signing_in', 'cooling', 'unhealthy', 'needs_login', 'needs_key', 'off'],
-  cooling: ['ready', 'unhealthy', 'needs_login', 'needs_key', 'off'],
-  unhealthy: ['ready', 'cooling', 'needs_login', 'needs_key', 'off'],
+  cooling: ['signing_in', 'ready', 'unhealthy', 'needs_login', 'needs_key', 'off'],
+  unhealthy: ['signing_in', 'ready', 'cooling', 'needs_login', 'needs_key', 'off'],
   needs_login: ['signing_in', 'ready', 'off'],
   needs_key: ['ready', 'off'],
   off: ['signing_in', 'ready'],

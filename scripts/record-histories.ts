@@ -1,0 +1,93 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { readConfig } from '../core/config.ts';
+import { completionWorkflowId, chunkWorkflowId } from '../core/contracts/ids.ts';
+import { createLogger } from '../core/log.ts';
+import { createShutdown } from '../core/shutdown.ts';
+import { startChatgptBackend } from '../test/standins/chatgpt/backend.ts';
+import { startOpenaiApi } from '../test/standins/openai/api.ts';
+import { createAdminHttp } from './admin-http.ts';
+import { startEmbedded } from './embedded.ts';
+import { createOpenaiHttp } from './openai-http.ts';
+
+/**
+ * Records real histories of every workflow for the replay tests: a completion that is answered, one that falls back, a batch
+ * on an account that runs out. Run it after a workflow was changed on purpose, under a new version name; histories of
+ * earlier versions stay as long as such runs may still be under way.
+ */
+const version = process.argv[2];
+if (version === undefined || !/^v\d+$/.test(version)) {
+  console.error('Name the version of the workflows, as in: node dist/scripts/record-histories.js v1');
+  process.exit(1);
+}
+const MODEL = 'gpt-5.5';
+const FOLDER = join('test', 'replay', 'histories');
+
+const dataDir = await mkdtemp(resolve('.flatlane-test-'));
+const log = createLogger('error', 'flatlane-record');
+const shutdown = createShutdown(log);
+shutdown.add('data folder', 5_000, () => rm(dataDir, { recursive: true, force: true }));
+try {
+  const chatgpt = await startChatgptBackend({ accounts: { home: {} } });
+  shutdown.add('stand-in ChatGPT backend', 5_000, () => chatgpt.close());
+  const openai = await startOpenaiApi({});
+  shutdown.add('stand-in OpenAI API', 5_000, () => openai.close());
+  const base = readConfig({ FLATLANE_DATA: dataDir, FLATLANE_PORT: '0', FLATLANE_ADMIN_PORT: '0' });
+  const flatlane = await startEmbedded({
+    config: {
+      ...base,
+      FLATLANE_CODEX_ENV: { ...chatgpt.codexEnvironment },
+      FLATLANE_CODEX_CONFIG: [...chatgpt.codexConfig],
+    },
+    log,
+    shutdown,
+    onProgress: () => undefined,
+  });
+  const key = flatlane.firstAdminKey ?? '';
+  const admin = createAdminHttp(flatlane.adminUrl, key);
+  const home = await admin.addAccount('home', (code) => chatgpt.approve(code, 'home'));
+  const keyLane = await admin.addKeyLane({ alias: 'key', baseUrl: openai.url, apiKey: openai.key });
+  await admin.setRoute(MODEL, [home.id, keyLane]);
+  const api = createOpenaiHttp(`${flatlane.url}/v1`, key);
+
+  const connection = await Connection.connect({ address: flatlane.stack.temporal.address });
+  shutdown.add('connection', 5_000, () => connection.close());
+  const client = new Client({ connection });
+  await mkdir(FOLDER, { recursive: true });
+  const record = async (workflowId: string, name: string): Promise<void> => {
+    await client.workflow.getHandle(workflowId).result();
+    const history = await client.workflow.getHandle(workflowId).fetchHistory();
+    await writeFile(join(FOLDER, `${version}-${name}.json`), `${historyToJSON(history)}\n`);
+    console.log(`${name}: ${history.events?.length ?? 0} events`);
+  };
+  const ask = async (content: string): Promise<string> => {
+    await api.post('/chat/completions', { model: MODEL, messages: [{ role: 'user', content }] });
+    const { data } = await admin.call<{ data: { id: string }[] }>('GET', '/admin/logs?limit=1');
+    return completionWorkflowId(data[0]?.id ?? '');
+  };
+
+  await record(await ask('hello'), 'completion-answered');
+  // Twice by us, and once more each time by the CLI itself.
+  chatgpt.script('home', { failNext: Array<string>(4).fill('status:500') });
+  await record(await ask('hello again'), 'completion-falls-back');
+  const lines = Array.from({ length: 30 }, (_, index) =>
+    JSON.stringify({
+      custom_id: `row-${index + 1}`,
+      method: 'POST',
+      url: '/v1/chat/completions',
+      body: { model: MODEL, messages: [{ role: 'user', content: index === 3 ? '[[context]]' : 'Summarise this.' }] },
+    }),
+  );
+  chatgpt.script('home', { exhaustAfter: 15 });
+  const { id } = await api.startBatch(lines, 'lines.jsonl');
+  await api.waitForBatch(id, () => undefined);
+  await record(id, 'batch-completed');
+  await record(chunkWorkflowId(id, 0), 'chunk-account-runs-out');
+} catch (error) {
+  console.error(error);
+  process.exitCode = 1;
+} finally {
+  await shutdown.run();
+}
