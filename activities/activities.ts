@@ -14,9 +14,16 @@ export interface LaneActivities {
   serveLines(input: ServeLinesInput): Promise<LineResult[]>;
 }
 
+export interface PlanLanesInput {
+  readonly keyId: string;
+  readonly model: string;
+  /** Batch lines leave each plan its weekly reserve. `batch` when absent. */
+  readonly purpose?: 'interactive' | 'batch';
+}
+
 /** Which lanes may serve a model for a key, now. */
 export interface PlanningActivities {
-  planLanesFor(input: { readonly keyId: string; readonly model: string }): Promise<LanePlan>;
+  planLanesFor(input: PlanLanesInput): Promise<LanePlan>;
 }
 
 /** Outcomes of what no lane could answer. */

@@ -10,8 +10,9 @@ import { checkAddress } from '../lanes/openai/check-address.ts';
 import { createLaneDirectory } from '../lanes/policy/lane-directory.ts';
 import type { Database } from '../store/database.ts';
 import { createStores } from '../store/stores.ts';
+import { registerAccountCareRoutes } from './admin/account-care-routes.ts';
 import { registerAccountRoutes } from './admin/account-routes.ts';
-import { issueFirstAdminKey } from './admin/issue-key.ts';
+import { issueAdminKey } from './admin/issue-key.ts';
 import { registerKeyRoutes } from './admin/key-routes.ts';
 import { registerLaneRoutes } from './admin/lane-routes.ts';
 import { registerLogRoutes } from './admin/log-routes.ts';
@@ -19,17 +20,22 @@ import { createBatchStarter } from './batches/batch-starter.ts';
 import { createRunCompletion } from './completions/run-completion.ts';
 import { closeApp, countRequests } from './close-app.ts';
 import { createApp } from './create-app.ts';
+import { startDirectPath } from './direct/start-direct-path.ts';
 import { createInternalApp } from './internal-app.ts';
 import { registerBatchRoutes } from './routes/batches.ts';
 import { registerChatRoutes } from './routes/chat-completions.ts';
+import { registerEmbeddingsRoutes } from './routes/embeddings.ts';
 import { registerFileRoutes } from './routes/files.ts';
 import { registerHealthRoutes } from './routes/health.ts';
 import { registerModelRoutes } from './routes/models.ts';
+import { registerResponsesRoutes } from './routes/responses.ts';
 
 export interface ApiDeps {
   readonly config: Config;
   readonly database: Database;
   readonly client: Client;
+  /** Makes a further admin key, for an owner who lost theirs. */
+  readonly newAdminKey?: boolean;
   /** True when a worker shares the client's connection. */
   readonly eagerStart: boolean;
   readonly hub: ReplyHub;
@@ -43,8 +49,8 @@ export interface RunningApi {
   readonly url: string;
   readonly adminUrl: string;
   readonly internalUrl: string;
-  /** The first admin key of a new installation, to be shown once. */
-  readonly firstAdminKey: string | undefined;
+  /** A new admin key, to be shown once: at the first start, or when another one was asked for. */
+  readonly adminKey: string | undefined;
 }
 
 /** Phases of the stop: requests under way are finished within this time, and what is left is cut. */
@@ -56,8 +62,13 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   const stores = createStores(database.db);
   await stores.ensureIndexes();
   const { keys, lanes, routes, requests, laneLog } = stores;
-  const firstAdminKey = await issueFirstAdminKey({ keys, secretBox, clock });
-  const directory = createLaneDirectory({ listLanes: () => lanes.list(), listRoutes: () => routes.list(), clock });
+  const adminKey = await issueAdminKey({ keys, secretBox, clock }, deps.newAdminKey ?? false);
+  const direct = startDirectPath({ ...stores, secretBox, clock, log, shutdown });
+  const directory = createLaneDirectory({
+    listLanes: () => direct.watch(lanes.list()),
+    listRoutes: () => routes.list(),
+    clock,
+  });
 
   let stopping = false;
   let internalUrl = '';
@@ -78,13 +89,23 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
     clock,
     log,
   });
-  registerChatRoutes(publicApp, { runCompletion, directory, clock });
+  const completions = {
+    runCompletion,
+    runDirect: direct.runDirect,
+    directory,
+    clock,
+    pingAfterMs: config.FLATLANE_STREAM_PING_MS,
+  };
+  registerChatRoutes(publicApp, completions);
+  registerResponsesRoutes(publicApp, completions);
+  registerEmbeddingsRoutes(publicApp, completions);
   const batchStarter = createBatchStarter({ client, batches: stores.batches, clock, log });
   registerFileRoutes(publicApp, { ...stores, clock });
   registerBatchRoutes(publicApp, { ...stores, clock, ...batchStarter });
 
   const adminApp = createApp({ keys, secretBox, log: httpLog, defaultAccess: 'admin' });
-  registerAccountRoutes(adminApp, { lanes, clock });
+  registerAccountRoutes(adminApp, { lanes, secretBox, clock });
+  registerAccountCareRoutes(adminApp, { lanes, routes, windowSamples: stores.windowSamples, directory });
   registerLaneRoutes(adminApp, { lanes, routes, directory, secretBox, clock, checkAddress });
   registerKeyRoutes(adminApp, { keys, secretBox, clock });
   registerLogRoutes(adminApp, { laneLog });
@@ -102,7 +123,7 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
     stopping = true;
     await closeApp(publicApp, underWay);
   });
-  return { url, adminUrl, internalUrl, firstAdminKey };
+  return { url, adminUrl, internalUrl, adminKey };
 }
 
 async function listen(app: FastifyInstance, host: string, port: number, name: string): Promise<string> {

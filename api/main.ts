@@ -42,7 +42,7 @@ try {
   });
   log.info({ url: api.url, adminUrl: api.adminUrl }, 'the api listens');
   // The one time that it is shown; it goes where a person reads it, not into the log.
-  if (api.firstAdminKey !== undefined) process.stdout.write(`First admin key, shown once: ${api.firstAdminKey}\n`);
+  if (api.adminKey !== undefined) process.stdout.write(`Admin key, shown once: ${api.adminKey}\n`);
 } catch (error) {
   log.fatal({ err: error }, 'the api could not start');
   await shutdown.run();

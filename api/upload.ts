@@ -72,7 +72,7 @@ export function createUpload({ files, clock, maxFileBytes }: UploadDeps) {
       return file;
     } catch (cause) {
       letPass(request, maxFileBytes);
-      if (stored !== undefined) await files.bytes.remove(fileId);
+      if (stored !== undefined) await files.discard(fileId);
       throw toApiError(cause);
     }
   };

@@ -13,7 +13,7 @@ export interface AdminClient {
    * @throws CliError with one line that says what to do.
    */
   request<Shape extends z.ZodType>(
-    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     shape: Shape,
     body?: unknown,

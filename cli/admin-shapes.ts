@@ -12,11 +12,13 @@ const laneShape = z.looseObject({
   concurrency: z.number(),
   models: z.array(z.string()).default([]),
   baseUrl: z.string().nullish(),
+  hold: z.enum(['none', 'paused', 'draining', 'removing']).nullish(),
 });
 
 const accountShape = laneShape.extend({
   email: z.string().nullish(),
   planType: z.string().nullish(),
+  weeklyReservePercent: z.number().nullish(),
   windows: z
     .array(z.looseObject({ name: z.string(), usedPercent: z.number(), resetsAt: z.number().nullish() }))
     .default([]),
@@ -26,12 +28,15 @@ const accountShape = laneShape.extend({
 const routeShape = z.looseObject({
   model: z.string(),
   lanes: z.array(z.looseObject({ laneId: z.string(), model: z.string().nullish() })),
+  direct: z.boolean().nullish(),
+  metered: z.string().nullish(),
 });
 
 const keyShape = z.looseObject({
   id: z.string(),
   name: z.string(),
   planLanes: z.boolean(),
+  metered: z.string().default('auto'),
   admin: z.boolean().default(false),
   createdAt: z.number(),
   revokedAt: z.number().nullish(),
@@ -52,6 +57,17 @@ const logEntryShape = z.looseObject({
 
 export const accountAnswer = z.looseObject({ account: accountShape });
 export const accountList = z.looseObject({ data: z.array(accountShape) });
+export const checkAnswer = z.looseObject({ account: accountShape, checked: z.boolean() });
+export const signOutAnswer = z.looseObject({
+  signedOut: z.boolean(),
+  everywhere: z.looseObject({ how: z.string() }).nullable(),
+});
+export const removalAnswer = z.looseObject({ deleted: z.boolean() });
+export const windowSampleList = z.looseObject({
+  data: z.array(
+    z.looseObject({ window: z.string(), usedPercent: z.number(), resetsAt: z.number().nullish(), at: z.number() }),
+  ),
+});
 export const laneAnswer = z.looseObject({ lane: laneShape });
 export const laneList = z.looseObject({ data: z.array(laneShape) });
 export const routeList = z.looseObject({ data: z.array(routeShape) });

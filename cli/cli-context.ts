@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { createAdminClient, type AdminClient } from './admin-client.ts';
 import { CliError } from './cli-error.ts';
@@ -9,7 +7,6 @@ import type { CliIo } from './cli-io.ts';
 interface GlobalOptions {
   readonly adminUrl: string;
   readonly adminKey?: string;
-  readonly data: string;
   readonly json?: boolean;
 }
 
@@ -31,26 +28,19 @@ export function createCliContext(io: CliIo): CliContext {
     io,
     wantsJson,
     async connect(command) {
-      const { adminUrl, adminKey, data } = optionsOf(command);
+      const { adminUrl, adminKey } = optionsOf(command);
       if (!/^https?:\/\//.test(adminUrl) || !URL.canParse(adminUrl)) {
         throw new CliError('The address of the admin API must look like http://127.0.0.1:8485 (--admin-url).');
       }
-      const key = adminKey ?? (await readKeyFile(data));
-      return createAdminClient({ url: adminUrl, key: key.trim(), interrupted: io.interrupted });
+      if (adminKey === undefined) {
+        throw new CliError(
+          'There is no admin key. Set FLATLANE_ADMIN_KEY to the one that the first start showed; `npm start -- --new-admin-key` makes another one.',
+        );
+      }
+      return createAdminClient({ url: adminUrl, key: adminKey.trim(), interrupted: io.interrupted });
     },
     show(command, result, text) {
       io.out(wantsJson(command) ? JSON.stringify(result, null, 2) : text());
     },
   };
-}
-
-async function readKeyFile(data: string): Promise<string> {
-  const path = join(data, 'admin-key');
-  try {
-    return await readFile(path, 'utf8');
-  } catch {
-    throw new CliError(
-      `There is no admin key: ${path} can't be read. Give its folder with --data, or the key itself with FLATLANE_ADMIN_KEY.`,
-    );
-  }
 }

@@ -17,14 +17,7 @@ export function createProgram(io: CliIo): Command {
         .env('FLATLANE_ADMIN_URL')
         .default('http://127.0.0.1:8485'),
     )
-    .addOption(
-      new Option('--admin-key <key>', 'admin key; by default that of the data folder').env('FLATLANE_ADMIN_KEY'),
-    )
-    .addOption(
-      new Option('--data <folder>', 'data folder of flatlane, for its admin key')
-        .env('FLATLANE_DATA')
-        .default('.flatlane'),
-    )
+    .addOption(new Option('--admin-key <key>', 'admin key, better given by its variable').env('FLATLANE_ADMIN_KEY'))
     .option('--json', 'show results as JSON')
     .configureOutput({
       writeOut: (text) => io.out(text.trimEnd()),

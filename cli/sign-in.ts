@@ -23,6 +23,8 @@ export interface SignIn {
   readonly alias: string;
   /** True takes the questions as answered with yes. */
   readonly yes: boolean;
+  /** A Codex access token to sign in with; without one it is done by device code. */
+  readonly accessToken?: string;
   /** Shows a line of the instructions. */
   readonly say: (line: string) => void;
 }
@@ -63,16 +65,24 @@ export async function signIn(task: SignIn): Promise<Account> {
   }
 }
 
-async function findOrCreate({ client, alias, io, yes }: SignIn): Promise<Account> {
+async function findOrCreate({ client, alias, io, yes, accessToken }: SignIn): Promise<Account> {
   const { data: accounts } = await client.request('GET', '/admin/accounts', accountList);
   const existing = accounts.find((account) => account.alias === alias);
   if (existing === undefined) {
     if (accounts.length > 0 && !yes) await acknowledge(io);
-    return (await client.request('POST', '/admin/accounts', accountAnswer, { alias })).account;
+    const acknowledged = accounts.length > 0 ? { acknowledge: true } : {};
+    const wish = { alias, ...acknowledged, ...(accessToken === undefined ? {} : { accessToken }) };
+    return (await client.request('POST', '/admin/accounts', accountAnswer, wish)).account;
+  }
+  if (existing.hold && existing.hold !== 'none') {
+    throw new CliError(`Account '${alias}' is ${existing.hold}. Resume it with: flatlane accounts resume ${alias}`);
   }
   const pending = existing.state === 'signing_in' && existing.login && existing.login.expiresAt > io.now();
+  const loginPath = `/admin/accounts/${existing.id}/login`;
+  if (accessToken !== undefined)
+    return (await client.request('POST', loginPath, accountAnswer, { accessToken })).account;
   if (pending || SIGNED_IN.has(existing.state)) return existing;
-  return (await client.request('POST', `/admin/accounts/${existing.id}/login`, accountAnswer)).account;
+  return (await client.request('POST', loginPath, accountAnswer)).account;
 }
 
 async function acknowledge(io: CliIo): Promise<void> {

@@ -38,6 +38,12 @@ const configSchema = z.object({
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
     .describe('Level of the log on standard error.'),
+  FLATLANE_STREAM_PING_MS: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .default(15_000)
+    .describe('Silence on a stream, in milliseconds, after which a comment keeps its connection open.'),
   FLATLANE_CODEX_ENV: z
     .string()
     .default('{}')

@@ -1,12 +1,15 @@
 import type { AttemptFailure } from './contracts/failure.ts';
 
+/** What is asked of a lane: which endpoint's body it gets, and which endpoint's answer is wanted. */
+export type Operation = 'chat' | 'responses' | 'embeddings';
+
 /**
  * What every lane offers, whatever is behind it. Lanes know nothing of the store, of Temporal or of Fastify:
  * what they learn about themselves (windows, sign-in) goes out through the callbacks of their factories.
  */
 export interface Lane {
   /**
-   * Tries one chat completion once, without a retry of its own. Never throws: every failure is an outcome with a class.
+   * Tries one request once, without a retry of its own. Never throws: every failure is an outcome with a class.
    * It is over when the promise resolves; nothing goes on behind it.
    */
   complete(call: LaneCall): Promise<LaneOutcome>;
@@ -14,7 +17,9 @@ export interface Lane {
 
 export interface LaneCall {
   readonly requestId: string;
-  /** The caller's body, validated by `core/wire/chat-request.ts`, unknown fields included. */
+  /** Which endpoint this is for; `chat` where it is left out. */
+  readonly operation?: Operation;
+  /** The caller's body, validated by the operation's schema in `core/wire`, unknown fields included. */
   readonly body: Readonly<Record<string, unknown>>;
   /** The model's name at this lane's provider; replaces `body.model`. */
   readonly model: string;
@@ -25,7 +30,7 @@ export interface LaneCall {
   /** Aborted when the caller is gone, the batch is cancelled or the worker stops. */
   readonly signal: AbortSignal;
   /**
-   * Called for each chunk of a streamed answer with the JSON text of a `chat.completion.chunk`, in order. Resolves when the
+   * Called for each chunk of a streamed answer with the JSON text of a `chat.completion.chunk`, or of an event of the Responses API, in order. Resolves when the
    * caller's connection can take more (back-pressure). Never called when `stream` is false.
    */
   onChunk(chunkJson: string): Promise<void>;
@@ -42,7 +47,7 @@ export interface TokenUsage {
 export type LaneOutcome =
   | {
       readonly ok: true;
-      /** The JSON text of the `chat.completion`, also for a streamed answer. */
+      /** The JSON text of the whole answer (a `chat.completion`, a `response`, a list of embeddings), also for a streamed one. */
       readonly body: string;
       /** null where the upstream gave none: unknown stays unknown. */
       readonly usage: TokenUsage | null;

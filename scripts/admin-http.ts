@@ -57,7 +57,11 @@ export function createAdminHttp(adminUrl: string, adminKey: string) {
     waitForAccount,
     /** Adds an account and signs it in: `approve` is what its owner does in the browser. */
     async addAccount(alias: string, approve: (userCode: string) => void, limitMs = 60_000): Promise<AccountShown> {
-      const { account } = await call<{ account: AccountShown }>('POST', '/admin/accounts', { alias });
+      // Scripts and tests add several on purpose.
+      const { account } = await call<{ account: AccountShown }>('POST', '/admin/accounts', {
+        alias,
+        acknowledge: true,
+      });
       const waiting = await waitForAccount(
         account.id,
         ({ login, state }) => login !== null || state === 'ready',

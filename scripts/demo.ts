@@ -49,7 +49,7 @@ try {
     shutdown,
     onProgress: (line) => console.log(line),
   });
-  const adminKey = flatlane.firstAdminKey ?? '';
+  const adminKey = flatlane.adminKey ?? '';
   const admin = createAdminHttp(flatlane.adminUrl, adminKey);
 
   console.log('Signing two Codex CLI accounts in by device code, and adding a key lane …');

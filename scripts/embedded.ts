@@ -20,6 +20,7 @@ export interface EmbeddedOptions {
   readonly temporalPort?: number | undefined;
   readonly temporalUiPort?: number | undefined;
   readonly mongodbPort?: number | undefined;
+  readonly newAdminKey?: boolean;
   readonly log: Logger;
   readonly shutdown: Shutdown;
   readonly onProgress: (line: string) => void;
@@ -71,6 +72,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   };
   await startWorker({ ...shared, connection, workflowBundlePath });
   const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
-  const api = await startApi({ ...shared, client, eagerStart: true });
+  const api = await startApi({ ...shared, client, eagerStart: true, newAdminKey: options.newAdminKey ?? false });
   return { ...api, stack };
 }

@@ -16,6 +16,7 @@ const options = new Command('npm start --')
   .option('--temporal-port <number>', 'port of the embedded Temporal server (default: a free one, kept)', Number)
   .option('--temporal-ui-port <number>', 'port of the Temporal UI (default: a free one, kept)', Number)
   .option('--mongodb-port <number>', 'port of the embedded MongoDB (default: a free one, kept)', Number)
+  .option('--new-admin-key', 'make a further admin key, for an owner who lost theirs')
   .parse()
   .opts<{
     data?: string;
@@ -24,6 +25,7 @@ const options = new Command('npm start --')
     temporalPort?: number;
     temporalUiPort?: number;
     mongodbPort?: number;
+    newAdminKey?: boolean;
   }>();
 
 // Whoever reads our output may go away (`| head`): that is no reason to stop serving.
@@ -46,6 +48,7 @@ try {
       temporalPort,
       temporalUiPort,
       mongodbPort,
+      newAdminKey: options.newAdminKey === true,
       log,
       shutdown,
       onProgress: (line) => console.log(line),
@@ -59,10 +62,10 @@ flatlane is ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s
   Temporal UI  ${temporal.uiUrl ?? 'that of your server'}
   MongoDB      ${mongodb.how}
   Data         ${config.FLATLANE_DATA}`);
-    if (running.firstAdminKey !== undefined) {
+    if (running.adminKey !== undefined) {
       console.log(`
   Your admin key, shown this once. Keep it, and give it to the command line:
-    export FLATLANE_ADMIN_KEY=${running.firstAdminKey}`);
+    export FLATLANE_ADMIN_KEY=${running.adminKey}`);
     }
     console.log('\nSign an account in with `npx flatlane login --alias home`. Ctrl-C stops everything.');
   } catch (error) {

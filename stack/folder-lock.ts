@@ -1,26 +1,6 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { lock } from 'proper-lockfile';
 import type { Logger } from '../core/log.ts';
-import { isProcessAlive } from './process-life.ts';
-
-/** A lock whose owner has not shown itself for so long is free; the owner shows itself every UPDATE_MS. */
-const STALE_MS = 10_000;
-const UPDATE_MS = 2_000;
-
-/** The guard is held for milliseconds; one that is left by a killed process is stale after proper-lockfile's least. */
-const GUARD = { stale: 5_000, realpath: false, retries: { retries: 200, factor: 1, minTimeout: 40, maxTimeout: 60 } };
-
-/** How long a killed process may take to be gone; so long does a refusal take as well. */
-const DYING_LIMIT_MS = 1_500;
-const DYING_POLL_MS = 25;
-
-interface Owner {
-  readonly pid: number;
-  readonly host: string;
-}
+import { LockHeldError, takeOwnedLock } from '../core/owned-lock.ts';
 
 /** All state of the stack itself (locks, ports, process ids) is in this folder of the data folder. */
 export function stateFolder(dataDir: string): string {
@@ -33,61 +13,15 @@ export function stateFolder(dataDir: string): string {
  * @throws Error that says who holds it.
  */
 export async function lockFolder(dataDir: string, name: string, log: Logger): Promise<() => Promise<void>> {
-  const folder = stateFolder(dataDir);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const target = join(folder, name);
-  const ownerFile = `${target}.owner`;
-  // All that follows is done by one process at a time: of two that see a dead owner, one would remove the other's new lock.
-  const releaseGuard = await lock(`${target}.guard`, GUARD);
   try {
-    const take = (): Promise<() => Promise<void>> =>
-      lock(target, {
-        realpath: false,
-        stale: STALE_MS,
-        update: UPDATE_MS,
-        onCompromised: (cause) => log.error({ err: cause, dataDir }, 'the lock of the data folder was lost'),
-      });
-    const release = await take().catch(async (cause: unknown) => {
-      const owner = await readOwner(ownerFile);
-      if (!isLockedError(cause) || owner === null || !(await isSoonDead(owner))) throw refuse(cause, dataDir, owner);
-      await rm(`${target}.lock`, { recursive: true, force: true });
-      return take();
-    });
-    await writeFile(ownerFile, JSON.stringify({ pid: process.pid, host: hostname() } satisfies Owner), { mode: 0o600 });
-    return release;
-  } finally {
-    await releaseGuard();
+    return await takeOwnedLock(join(stateFolder(dataDir), name), (cause) =>
+      log.error({ err: cause, dataDir }, 'the lock of the data folder was lost'),
+    );
+  } catch (cause) {
+    if (!(cause instanceof LockHeldError)) throw new Error(`The data folder ${dataDir} cannot be locked.`, { cause });
+    throw new Error(
+      `The data folder ${dataDir} is in use by ${cause.holder}. Stop that one first, or set FLATLANE_DATA to another folder.`,
+      { cause },
+    );
   }
-}
-
-function refuse(cause: unknown, dataDir: string, owner: Owner | null): Error {
-  if (!isLockedError(cause)) return new Error(`The data folder ${dataDir} cannot be locked.`, { cause });
-  const holder = owner === null ? 'another process' : `process ${owner.pid} on ${owner.host}`;
-  return new Error(
-    `The data folder ${dataDir} is in use by ${holder}. Stop that one first, or set FLATLANE_DATA to another folder.`,
-    { cause },
-  );
-}
-
-async function readOwner(file: string): Promise<Owner | null> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as Owner;
-  } catch {
-    return null;
-  }
-}
-
-/** A process that was killed a moment ago may still be in the list while the system clears its memory away. */
-async function isSoonDead(owner: Owner): Promise<boolean> {
-  if (owner.host !== hostname() || owner.pid === process.pid) return false;
-  const deadline = Date.now() + DYING_LIMIT_MS;
-  while (isProcessAlive(owner.pid)) {
-    if (Date.now() > deadline) return false;
-    await sleep(DYING_POLL_MS);
-  }
-  return true;
-}
-
-function isLockedError(cause: unknown): boolean {
-  return (cause as NodeJS.ErrnoException | null)?.code === 'ELOCKED';
 }

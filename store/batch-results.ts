@@ -38,6 +38,20 @@ function byLines(batchId: string, lines: readonly number[]) {
 /** Outcomes of lines. Index: `_id` (`lineKey`). */
 export function createBatchResultStore(db: Db) {
   const results = db.collection<BatchResultDoc>('batch_results');
+
+  /**
+   * Which of these outcomes are the very ones that are stored: a write that is repeated because its acknowledgement was lost
+   * finds what it has written itself, and that is no second answer. An outcome's request id is its own.
+   */
+  const ownOutcomes = async (refused: readonly BatchResultDoc[]): Promise<(result: BatchResultDoc) => boolean> => {
+    const found = await results
+      .find({ _id: { $in: refused.map(({ _id }) => _id) } })
+      .project<Pick<BatchResultDoc, '_id' | 'requestId'>>({ requestId: 1 })
+      .toArray();
+    const requestIds = new Map(found.map(({ _id, requestId }) => [_id, requestId]));
+    return ({ _id, requestId }) => requestIds.get(_id) === requestId;
+  };
+
   return {
     /** Stores a line's outcome unless it has one. */
     async insertOnce(result: BatchResultDoc): Promise<'stored' | 'duplicate'> {
@@ -60,10 +74,12 @@ export function createBatchResultStore(db: Db) {
         if (!(error instanceof MongoBulkWriteError)) throw error;
         const failures = [error.writeErrors].flat();
         if (failures.length === 0 || !failures.every((failure) => isDuplicateKey(failure))) throw error;
-        const failed = new Set(failures.map(({ index }) => index));
+        const refused = new Set(failures.map(({ index }) => index));
+        const isOwn = await ownOutcomes(batch.filter((_, index) => refused.has(index)));
+        const isStored = (result: BatchResultDoc, index: number): boolean => !refused.has(index) || isOwn(result);
         return {
-          stored: batch.filter((_, index) => !failed.has(index)).map(({ line }) => line),
-          duplicates: batch.filter((_, index) => failed.has(index)).map(({ line }) => line),
+          stored: batch.filter(isStored).map(({ line }) => line),
+          duplicates: batch.filter((result, index) => !isStored(result, index)).map(({ line }) => line),
         };
       }
     },
@@ -82,6 +98,12 @@ export function createBatchResultStore(db: Db) {
         )
         .project<OutcomeCount>({ _id: 0, line: 1, kind: 1, usage: 1 })
         .toArray(),
+
+    /** Of these lines the outcomes that came of serving them, without their bodies. */
+    async readServed(batchId: string, lines: readonly number[]): Promise<Omit<BatchResultDoc, 'body'>[]> {
+      const found = await results.find(byLines(batchId, lines), { projection: { body: 0 } }).toArray();
+      return found.filter(({ statusCode }) => statusCode !== null);
+    },
 
     /** The whole outcomes of these lines, in line order. */
     async readLines(batchId: string, lines: readonly number[]): Promise<BatchResultDoc[]> {

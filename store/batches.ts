@@ -109,11 +109,23 @@ export function createBatchStore(db: Db) {
         { projection: { _id: 1 } },
       )) !== null,
 
-    /** Batches in one of the states, oldest first, that were made before a time: for the sweep that restarts what was lost. */
-    listInStates: (states: readonly BatchStatus[], createdBefore: number, limit: number): Promise<BatchDoc[]> =>
+    /**
+     * Batches in one of the states, oldest first, that were made before a time: for the sweep that restarts what was lost.
+     * @param after the last batch of the page before
+     */
+    listInStates: (
+      states: readonly BatchStatus[],
+      createdBefore: number,
+      limit: number,
+      after: PagePlace | null = null,
+    ): Promise<BatchDoc[]> =>
       batches
-        .find({ status: { $in: [...states] }, createdAt: { $lt: createdBefore } })
-        .sort({ createdAt: 1 })
+        .find({
+          status: { $in: [...states] },
+          createdAt: { $lt: createdBefore },
+          ...pageFilter<BatchDoc>({ limit, order: 'asc', after }),
+        })
+        .sort(pageSort('asc'))
         .limit(limit)
         .toArray(),
 

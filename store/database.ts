@@ -1,4 +1,4 @@
-import { MongoClient, type Db } from 'mongodb';
+import { MongoBulkWriteError, MongoClient, type Db } from 'mongodb';
 
 export interface Database {
   readonly db: Db;
@@ -36,7 +36,14 @@ export async function connectDatabase(uri: string, databaseName: string): Promis
 /** MongoDB's code for a unique key that is there already: how a claim is lost. */
 const DUPLICATE_KEY = 11_000;
 
-/** True if an insert failed because the document is there already. */
+/**
+ * True if an insert failed because the document is there already; of several documents, if none failed otherwise: the error
+ * of many bears the code of its first failure alone.
+ */
 export function isDuplicateKey(error: unknown): boolean {
+  if (error instanceof MongoBulkWriteError) {
+    const failures = [error.writeErrors].flat();
+    if (failures.length > 0) return failures.every(({ code }) => code === DUPLICATE_KEY);
+  }
   return typeof error === 'object' && error !== null && 'code' in error && error.code === DUPLICATE_KEY;
 }

@@ -16,6 +16,13 @@ interface BodyChunkDoc {
   readonly data: Binary;
 }
 
+/** Bytes that are being written, or that were and have no file yet. Its writer may die: then this is all that tells of them. */
+interface UnclaimedDoc {
+  readonly _id: string;
+  /** Unix milliseconds of the first byte. */
+  readonly writtenAt: number;
+}
+
 export interface WrittenBytes {
   readonly bytes: number;
   /** Hex. */
@@ -32,13 +39,21 @@ export function createFileBytes(db: Db) {
   const bodies = db.collection<BodyDoc>(`${BUCKET}.files`);
   const pieces = db.collection<BodyChunkDoc>(`${BUCKET}.chunks`);
 
+  const unclaimed = db.collection<UnclaimedDoc>('unclaimed_bodies');
+
+  /** How many pieces there are: they are written and removed so that none is missing in front of another. */
+  const countPieces = async (bodyId: string): Promise<number> => {
+    const body = await bodies.findOne({ _id: bodyId });
+    let count = body === null ? 0 : Math.ceil(body.length / body.chunkSize);
+    while ((await pieces.findOne({ files_id: bodyId, n: count }, { projection: { n: 1 } })) !== null) count++;
+    return count;
+  };
+
+  /** The last piece first, and what tells of the pieces after them: a removal that is cut off is gone on with by the next. */
   const remove = async (bodyId: string): Promise<void> => {
-    const body = await bodies.findOneAndDelete({ _id: bodyId });
-    const expected = body === null ? 0 : Math.ceil(body.length / body.chunkSize);
-    for (let n = 0; ; n++) {
-      const { deletedCount } = await pieces.deleteOne({ files_id: bodyId, n });
-      if (deletedCount === 0 && n >= expected) return;
-    }
+    for (let n = (await countPieces(bodyId)) - 1; n >= 0; n--) await pieces.deleteOne({ files_id: bodyId, n });
+    await bodies.deleteOne({ _id: bodyId });
+    await unclaimed.deleteOne({ _id: bodyId });
   };
 
   return {
@@ -46,6 +61,7 @@ export function createFileBytes(db: Db) {
 
     /** Stores a stream, hashing and counting on the way. When the source breaks, what was stored is removed and the error thrown. */
     async write(bodyId: string, source: AsyncIterable<Uint8Array | string>): Promise<WrittenBytes> {
+      await unclaimed.insertOne({ _id: bodyId, writtenAt: Date.now() });
       // The driver's type wants an ObjectId; any BSON value is one to GridFS, and our ids are strings.
       const upload = bucket.openUploadStream(bodyId, { id: bodyId as unknown as ObjectId });
       // Failures arrive through the callbacks below; without a listener the event would end the process.
@@ -92,7 +108,19 @@ export function createFileBytes(db: Db) {
       }
     },
 
-    /** Removes the bytes, whole or half-written. Safe to repeat. */
+    /** Removes the bytes, whole or half-written. Safe to repeat, and for several at a time. */
     remove,
+
+    /** A file's document stands for these bytes now. */
+    claim: async (bodyId: string): Promise<void> => void (await unclaimed.deleteOne({ _id: bodyId })),
+
+    /** Bytes that were begun before a time, in Unix milliseconds, and that no file has claimed: their writer died. */
+    listUnclaimed: async (before: number, limit: number): Promise<string[]> =>
+      (
+        await unclaimed
+          .find({ writtenAt: { $lt: before } })
+          .limit(limit)
+          .toArray()
+      ).map(({ _id }) => _id),
   };
 }

@@ -39,10 +39,14 @@ export function createFileStore(db: Db) {
     async insertOnce(file: FileDoc): Promise<boolean> {
       try {
         await files.insertOne(file);
+        await bytes.claim(file.bodyId);
         return true;
       } catch (error) {
-        if (isDuplicateKey(error)) return false;
-        throw error;
+        if (!isDuplicateKey(error)) throw error;
+        // Its own, where the acknowledgement was lost and the driver has sent it again: taken as another's, its bytes would go.
+        const isOwn = (await files.findOne({ _id: file._id }))?.bodyId === file.bodyId;
+        if (isOwn) await bytes.claim(file.bodyId);
+        return isOwn;
       }
     },
 
@@ -85,6 +89,27 @@ export function createFileStore(db: Db) {
         .find({ bytesRemoved: false, $or: [{ expiresAt: { $lte: now } }, { deletedAt: { $ne: null } }] })
         .limit(limit)
         .toArray(),
+
+    /**
+     * Removes bytes whose writing began before a time and that are no file's: the writer died before the file was there.
+     * Returns how many.
+     */
+    async removeOrphans(before: number, limit: number): Promise<number> {
+      let removed = 0;
+      for (const bodyId of await bytes.listUnclaimed(before, limit)) {
+        const isClaimed = (await files.findOne({ bodyId }, { projection: { _id: 1 } })) !== null;
+        if (isClaimed) await bytes.claim(bodyId);
+        else await bytes.remove(bodyId);
+        removed += isClaimed ? 0 : 1;
+      }
+      return removed;
+    },
+
+    /** Takes a file back that was refused, or of which nobody knows whether it was stored: document first, then bytes. */
+    async discard(fileId: string): Promise<void> {
+      await files.deleteOne({ _id: fileId });
+      await bytes.remove(fileId);
+    },
 
     /** Removes a file's bytes and says so in its document. Safe to repeat. */
     async removeBytes(file: Pick<FileDoc, '_id' | 'bodyId'>): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import type { MeteredConsent } from '../core/contracts/metered-consent.ts';
 
 /** A sub-key. The key itself is nowhere: `_id` is its HMAC. */
 export interface KeyDoc {
@@ -10,6 +11,8 @@ export interface KeyDoc {
   readonly admin: boolean;
   /** The owner has confirmed that it is for an app of their own, so it may use plan lanes. */
   readonly planLanes: boolean;
+  /** What the owner says of metered spend; `auto` in keys from before there was a choice. */
+  readonly metered?: MeteredConsent;
   readonly createdAt: number;
   readonly revokedAt: number | null;
 }
@@ -25,6 +28,9 @@ export function createKeyStore(db: Db) {
     find: (keyId: string) => keys.findOne({ keyId }),
     list: () => keys.find().sort({ createdAt: 1 }).toArray(),
     countAdmins: () => keys.countDocuments({ admin: true, revokedAt: null }),
+    /** Returns the key as it is after, or null when it is unknown or revoked. */
+    setMetered: (keyId: string, metered: MeteredConsent) =>
+      keys.findOneAndUpdate({ keyId, revokedAt: null }, { $set: { metered } }, { returnDocument: 'after' }),
     /** Returns the key as it is after, or null when it is unknown or was revoked before. */
     revoke: (keyId: string, at: number) =>
       keys.findOneAndUpdate({ keyId, revokedAt: null }, { $set: { revokedAt: at } }, { returnDocument: 'after' }),

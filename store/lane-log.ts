@@ -54,6 +54,12 @@ export function createLaneLogStore(db: Db) {
 
     find: (id: string) => log.findOne({ _id: id }),
 
+    /** Those of these entries that are there. */
+    async whichExist(ids: readonly string[]): Promise<ReadonlySet<string>> {
+      const found = await log.find({ _id: { $in: [...ids] } }, { projection: { _id: 1 } }).toArray();
+      return new Set(found.map(({ _id }) => _id));
+    },
+
     list(filter: { batchId?: string; laneId?: string; before?: number; limit: number }): Promise<LaneLogDoc[]> {
       const { batchId, laneId, before, limit } = filter;
       return log

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { statesBefore, type LaneKind, type LaneState } from '../core/contracts/lane.ts';
+import { statesBefore, type LaneHold, type LaneKind, type LaneState } from '../core/contracts/lane.ts';
 
 /** One plan window as it was last seen. */
 export interface LaneWindow {
@@ -8,6 +8,24 @@ export interface LaneWindow {
   readonly usedPercent: number;
   /** Unix milliseconds. */
   readonly resetsAt: number | null;
+}
+
+/** What the owner set of a key lane beyond its address and key. Names and models are values, never names of fields. */
+export interface KeyLaneSettings {
+  /** The provider's name in the presets; null for an address without one. */
+  readonly preset: string | null;
+  readonly authHeader: string;
+  /** Further headers as sealed JSON: some hold secrets. */
+  readonly sealedHeaders: string | null;
+  /** The provider's names of models that callers ask for under another one. */
+  readonly modelMap: readonly { readonly asked: string; readonly upstream: string }[];
+  /** Prices that the owner knows better, by the provider's name of the model. US dollars for a million tokens. */
+  readonly prices: readonly {
+    readonly model: string;
+    readonly inputUsd: number;
+    readonly cachedInputUsd: number;
+    readonly outputUsd: number;
+  }[];
 }
 
 /** A device-code sign-in that waits for its owner. */
@@ -44,22 +62,58 @@ export interface LaneDoc {
   readonly login: PendingLogin | null;
   /** plan: counts up with each wish of the owner to sign in, so that the host sees it. */
   readonly loginWish: number;
-  /** key: where it is, and the sealed key. */
+  /** What the owner wants of it, whatever its state. */
+  readonly hold: LaneHold;
+  /** When the last draining was over, in Unix milliseconds. */
+  readonly drainedAt: number | null;
+  /** plan: percent of the weekly window that batch lines leave to interactive requests. */
+  readonly weeklyReservePercent: number;
+  /** plan: wishes to end the sign-in here, and to look at the account anew; each is pending until its count is done. */
+  readonly signOutWish: number;
+  readonly signOutDone: number;
+  readonly checkWish: number;
+  readonly checkDone: number;
+  /** key: where it is. */
   readonly baseUrl: string | null;
+  /** key: the sealed key. plan: the sealed access token, of an account that was not signed in by device code. */
   readonly sealedKey: string | null;
   readonly allowPrivateAddresses: boolean;
+  readonly keySettings: KeyLaneSettings | null;
 }
+
+/** The fields that came later, as a lane has them that nobody has changed. */
+export const UNTOUCHED_LANE = {
+  keySettings: null,
+  hold: 'none',
+  drainedAt: null,
+  weeklyReservePercent: 0,
+  signOutWish: 0,
+  signOutDone: 0,
+  checkWish: 0,
+  checkDone: 0,
+} as const satisfies Partial<LaneDoc>;
 
 /** Where a lane's secret is sealed for. */
 export function laneSecretPlace(laneId: string): string {
   return `lanes/${laneId}/sealedKey`;
 }
 
+/** Where a key lane's further headers are sealed for. */
+export function laneHeadersPlace(laneId: string): string {
+  return `lanes/${laneId}/keySettings.sealedHeaders`;
+}
+
 /** Lanes and their states. Index: `_id`, unique `alias`. A handful of documents: readers take all of them. */
 export function createLaneStore(db: Db) {
   const lanes = db.collection<LaneDoc>('lanes');
+  const set = (laneId: string, fields: Partial<LaneDoc>): Promise<LaneDoc | null> =>
+    lanes.findOneAndUpdate({ _id: laneId }, { $set: fields }, { returnDocument: 'after' });
   return {
-    ensureIndexes: async () => void (await lanes.createIndex({ alias: 1 }, { unique: true })),
+    ensureIndexes: async () => {
+      await lanes.createIndex({ alias: 1 }, { unique: true });
+      // Lanes that an earlier version has stored.
+      await lanes.updateMany({ hold: { $exists: false } }, { $set: UNTOUCHED_LANE });
+    },
     insert: async (lane: LaneDoc) => void (await lanes.insertOne(lane)),
     find: (laneId: string) => lanes.findOne({ _id: laneId }),
     findByAlias: (alias: string) => lanes.findOne({ alias }),
@@ -87,6 +141,35 @@ export function createLaneStore(db: Db) {
     /** A worker takes an account that no machine hosts yet. True for exactly one of those that try. */
     claimHost: async (laneId: string, hostId: string) =>
       (await lanes.updateOne({ _id: laneId, hostId: null }, { $set: { hostId } })).modifiedCount === 1,
+
+    /** @throws the duplicate-key error when the alias is taken */
+    rename: (laneId: string, alias: string) => set(laneId, { alias }),
+
+    /** What the owner sets, as far as it is given. */
+    configure: (laneId: string, settings: Partial<Pick<LaneDoc, 'concurrency' | 'weeklyReservePercent'>>) =>
+      set(laneId, settings),
+
+    /** The owner's wish. A lane that is being removed stays so. Returns null when there is no such lane any more. */
+    setHold: (laneId: string, hold: LaneHold) =>
+      lanes.findOneAndUpdate(
+        { _id: laneId, hold: { $ne: 'removing' } },
+        { $set: { hold } },
+        { returnDocument: 'after' },
+      ),
+
+    /** All that was under way on a draining lane is finished. Not if the owner has changed their mind. */
+    setDrained: async (laneId: string, at: number) =>
+      void (await lanes.updateOne({ _id: laneId, hold: 'draining' }, { $set: { hold: 'paused', drainedAt: at } })),
+
+    /** Counts a wish up; the document says which count to wait for. */
+    wish: (laneId: string, wish: 'signOut' | 'check') =>
+      lanes.findOneAndUpdate({ _id: laneId }, { $inc: { [`${wish}Wish`]: 1 } }, { returnDocument: 'after' }),
+
+    /** @param count the wish that was fulfilled, and with it all before */
+    fulfilled: async (laneId: string, wish: 'signOut' | 'check', count: number) =>
+      void (await lanes.updateOne({ _id: laneId }, { $set: { [`${wish}Done`]: count } })),
+
+    setSealedKey: (laneId: string, sealedKey: string | null) => set(laneId, { sealedKey }),
 
     setLogin: async (laneId: string, login: PendingLogin | null) =>
       void (await lanes.updateOne({ _id: laneId }, { $set: { login } })),

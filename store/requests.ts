@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import type { Operation } from '../core/lane-port.ts';
 import type { ReplyAddress } from '../core/reply.ts';
 
 /** A completion that is under way, and its answer: the claim check that keeps bodies out of workflow histories. */
@@ -6,7 +7,9 @@ export interface RequestDoc {
   readonly _id: string;
   readonly keyId: string;
   readonly model: string;
-  /** The caller's body as JSON text. */
+  /** Which endpoint it came in by; `chat` where it is not there. */
+  readonly operation?: Operation;
+  /** The caller's body as JSON text; empty once there is a result, which needs the document's room. */
   readonly body: string;
   readonly stream: boolean;
   readonly replyTo: ReplyAddress | null;
@@ -22,6 +25,9 @@ export interface RequestResult {
   readonly body: string;
   readonly laneId: string | null;
   readonly at: number;
+  /** For an error: milliseconds from `at` after which a retry makes sense, and whether it makes sense at all. */
+  readonly retryAfterMs?: number | undefined;
+  readonly shouldRetry?: boolean | undefined;
 }
 
 /** Requests. Indexes: `_id`, `expireAt`. */
@@ -31,9 +37,12 @@ export function createRequestStore(db: Db) {
     ensureIndexes: async () => void (await requests.createIndex({ expireAt: 1 })),
     insert: async (request: RequestDoc) => void (await requests.insertOne(request)),
     find: (requestId: string) => requests.findOne({ _id: requestId }),
-    /** Stores the result if there is none yet; false when another attempt was first, and then its result stands. */
+    /**
+     * Stores the result if there is none yet; false when another attempt was first, and then its result stands. The body
+     * gives way to it: together they may be longer than the 16 MiB of a document.
+     */
     storeResult: async (requestId: string, result: RequestResult) =>
-      (await requests.updateOne({ _id: requestId, result: null }, { $set: { result } })).modifiedCount === 1,
+      (await requests.updateOne({ _id: requestId, result: null }, { $set: { result, body: '' } })).modifiedCount === 1,
     removeExpired: async (now: number) => (await requests.deleteMany({ expireAt: { $lt: now } })).deletedCount,
   };
 }

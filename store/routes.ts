@@ -1,10 +1,15 @@
 import type { Db } from 'mongodb';
+import type { MeteredConsent } from '../core/contracts/metered-consent.ts';
 
 /** A model name as callers use it, and the lanes that may serve it, in order. */
 export interface RouteDoc {
   /** The model's name. */
   readonly _id: string;
   readonly lanes: readonly { readonly laneId: string; readonly model: string }[];
+  /** Absent: the api process itself serves it where it has key lanes only. False: always as a workflow. */
+  readonly direct?: boolean;
+  /** Absent: the keys alone decide. */
+  readonly metered?: MeteredConsent;
   readonly updatedAt: number;
 }
 
@@ -12,12 +17,7 @@ export interface RouteDoc {
 export function createRouteStore(db: Db) {
   const routes = db.collection<RouteDoc>('routes');
   return {
-    put: async (route: RouteDoc) =>
-      void (await routes.updateOne(
-        { _id: route._id },
-        { $set: { lanes: route.lanes, updatedAt: route.updatedAt } },
-        { upsert: true },
-      )),
+    put: async (route: RouteDoc) => void (await routes.replaceOne({ _id: route._id }, route, { upsert: true })),
     list: () => routes.find().sort({ _id: 1 }).toArray(),
     remove: async (model: string) => (await routes.deleteOne({ _id: model })).deletedCount === 1,
   };

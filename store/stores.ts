@@ -9,6 +9,7 @@ import { createLaneStore } from './lanes.ts';
 import { createLedgerStore } from './ledger.ts';
 import { createRequestStore } from './requests.ts';
 import { createRouteStore } from './routes.ts';
+import { createWindowSampleStore } from './window-samples.ts';
 
 /** All repositories over one database. */
 export function createStores(db: Db) {
@@ -22,6 +23,7 @@ export function createStores(db: Db) {
   const batches = createBatchStore(db);
   const chunks = createBatchChunkStore(db);
   const results = createBatchResultStore(db);
+  const windowSamples = createWindowSampleStore(db);
   return {
     keys,
     lanes,
@@ -33,9 +35,11 @@ export function createStores(db: Db) {
     batches,
     chunks,
     results,
+    windowSamples,
     /** Safe to repeat, and for several processes at a time. */
     async ensureIndexes(): Promise<void> {
-      for (const store of [keys, lanes, requests, laneLog, ledger, files, batches]) await store.ensureIndexes();
+      for (const store of [keys, lanes, requests, laneLog, ledger, files, batches, chunks, windowSamples])
+        await store.ensureIndexes();
     },
   };
 }

@@ -24,6 +24,7 @@ import { createLaneDirectory } from '../lanes/policy/lane-directory.ts';
 import { createPriceList } from '../lanes/prices/price-list.ts';
 import type { Database } from '../store/database.ts';
 import { createStores } from '../store/stores.ts';
+import { createHousekeeping } from './housekeeping.ts';
 import { hostKeyLane } from './host-key-lane.ts';
 import { hostPlanLane } from './host-plan-lane.ts';
 import { createLaneHost } from './lane-host.ts';
@@ -85,7 +86,21 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
     lanes,
     hostId,
     hostKeyLane: (doc) => hostKeyLane({ lanes, secretBox, clock, log }, doc),
-    hostPlanLane: (doc) => hostPlanLane({ lanes, dataDir, codexEnvironment, codexConfig, selfTest, clock, log }, doc),
+    hostPlanLane: (doc) =>
+      hostPlanLane(
+        {
+          lanes,
+          samples: stores.windowSamples,
+          secretBox,
+          dataDir,
+          codexEnvironment,
+          codexConfig,
+          selfTest,
+          clock,
+          log,
+        },
+        doc,
+      ),
     serve: (laneId, concurrency) =>
       startLaneWorker(temporal, laneId, concurrency + TASKS_THAT_WAIT, {
         serveRequest: createServeRequest({ ...stores, host, costMicros, replies, clock, log }),
@@ -93,6 +108,9 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
       }),
     log,
   });
+  const housekeeping = createHousekeeping({ stores, clock, log });
+  housekeeping.start();
+  shutdown.add('housekeeping', STOP_LIMIT_MS, () => housekeeping.stop());
   await host.start();
   shutdown.add('lanes', STOP_LIMIT_MS, () => host.stop());
 
@@ -107,7 +125,10 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
       checkIn,
       isModelServed: async (ownerId, model) => {
         const owner = await keys.find(ownerId);
-        const plan = await directory.plan(model, { planLanes: owner?.planLanes ?? false });
+        const plan = await directory.plan(model, {
+          planLanes: owner?.planLanes ?? false,
+          metered: owner?.metered ?? 'auto',
+        });
         return plan.known && !plan.forbidden;
       },
     }),

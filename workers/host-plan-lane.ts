@@ -1,14 +1,24 @@
 import { join } from 'node:path';
+import { MOST_PLAN_CONCURRENCY } from '../core/contracts/lane.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
+import type { SecretBox } from '../core/secret-box.ts';
 import { createCodexAccount, type AccountStatus } from '../lanes/codex/codex-account.ts';
-import type { LaneDoc, LaneStore } from '../store/lanes.ts';
+import { laneSecretPlace, type LaneDoc, type LaneStore } from '../store/lanes.ts';
+import type { WindowSampleStore } from '../store/window-samples.ts';
+import { createAccountWishes } from './account-wishes.ts';
+import { lockHome } from './home-lock.ts';
 import type { Hosted } from './hosted.ts';
-import { createLaneHealth } from './lane-health.ts';
-import { createSlots } from './slots.ts';
+import { createLaneHealth } from '../lanes/policy/lane-health.ts';
+import { createProbeGate } from '../lanes/policy/probe-gate.ts';
+import { createSlots } from '../lanes/policy/slots.ts';
+import { unlessAborted } from './unless-aborted.ts';
+import { createWindowWatch } from './window-watch.ts';
 
 interface HostPlanLaneDeps {
   readonly lanes: LaneStore;
+  readonly samples: WindowSampleStore;
+  readonly secretBox: SecretBox;
   readonly dataDir: string;
   readonly codexEnvironment: Readonly<Record<string, string>>;
   readonly codexConfig: readonly string[];
@@ -18,23 +28,27 @@ interface HostPlanLaneDeps {
   readonly log: Logger;
 }
 
-/** A cooling account is asked this often whether its window was reset early. Reads the windows, runs nothing. */
-const REREAD_COOLING_MS = 5 * 60_000;
-
 /** An account that could not be started is started again after this long. */
 const START_AGAIN_MS = 30_000;
 
 /**
  * Hosts one ChatGPT account: its process, its sign-in and its state. The sign-in runs here because its tokens must come to
  * rest on this machine; the owner reads address and code from the database.
+ * @throws Error when another process has the account's home, or its access token was sealed with another master key
  */
-export function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Hosted {
+export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promise<Hosted> {
   const { lanes, clock } = deps;
-  const { _id: laneId, alias, concurrency } = doc;
+  const { _id: laneId, alias } = doc;
   const log = deps.log.child({ laneId, lane: alias });
   const health = createLaneHealth({ laneId, kind: 'plan', lanes, clock, random: Math.random, log }, doc);
-  const slots = createSlots(concurrency);
+  const slots = createSlots(doc.concurrency);
   const folder = join(deps.dataDir, 'accounts', laneId);
+  const accessToken = doc.sealedKey === null ? undefined : deps.secretBox.open(doc.sealedKey, laneSecretPlace(laneId));
+  let lost = false;
+  const unlock = await lockHome(deps.dataDir, laneId, () => {
+    log.error('the lock of an account’s home was lost; its process is ended and started anew');
+    lost = true;
+  });
   let handledWish = -1;
   let current = doc;
   /** Changes of the lane, one after the other; a failed one is logged and the lane stays as it is. */
@@ -53,21 +67,28 @@ export function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Hosted {
     workDir: join(folder, 'work'),
     codexEnvironment: deps.codexEnvironment,
     codexConfig: deps.codexConfig,
+    accessToken,
     log,
     clock,
-    maxInFlight: concurrency,
-    onWindows: ({ windows }) =>
-      chore('windows', () =>
-        lanes.setWindows(
-          laneId,
-          windows.map(({ kind, ...window }) => ({ name: kind, ...window })),
-        ),
-      ),
+    // The slots are what limits it, and they can be changed while it runs.
+    maxInFlight: MOST_PLAN_CONCURRENCY,
+    onWindows: (windows) => watch.onWindows(windows),
     onAuth: (state) => {
-      if (state === 'needs_login' && health.state !== 'signing_in') {
-        chore('sign-in', () => health.change('needs_login', { why: 'the sign-in is not accepted any more' }));
-      }
+      if (state === 'ready') return;
+      chore('sign-in', async () => {
+        if (['signing_in', 'needs_login', 'off'].includes(health.state)) return;
+        await health.change('needs_login', { why: 'the sign-in is not accepted any more' });
+      });
     },
+  });
+  const watch = createWindowWatch({
+    laneId,
+    readWindows: () => account.readWindows(),
+    health,
+    lanes,
+    samples: deps.samples,
+    clock,
+    chore,
   });
 
   const signIn = async (): Promise<void> => {
@@ -81,7 +102,10 @@ export function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Hosted {
     if (refused !== undefined) return health.change('off', { why: `the self-test failed: ${refused}` });
     if (status.state === 'closed') return health.change('off', { why: status.closedBecause ?? 'closed' });
     if (status.state === 'needs_login') {
+      if (accessToken !== undefined) return health.change('needs_login', { why: 'the access token is not accepted' });
       if (health.state === 'signing_in') return signIn();
+      // Why nobody is signed in is known, or known better than this.
+      if (health.state === 'needs_login') return;
       return health.change('needs_login', { why: 'nobody is signed in' });
     }
     await lanes.setAccount(laneId, {
@@ -91,7 +115,9 @@ export function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Hosted {
     });
     await lanes.setLogin(laneId, null);
     // A window that was out before a restart is out after it.
-    if (health.availability().open || health.state !== 'cooling') await health.change('ready');
+    if (health.state !== 'cooling') await health.change('ready');
+    await watch.apply(status.windows, true);
+    if (health.state === 'cooling' && health.availability().open) await health.change('ready');
   };
 
   account.onLoginCompleted(({ success, status }) =>
@@ -116,31 +142,67 @@ export function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Hosted {
       });
     }
   };
-  chore('start', start);
-  const reread = setInterval(() => {
-    if (health.state !== 'cooling') return;
-    chore('re-read windows', async () => {
-      const { ordinaryUsageAllowed } = await account.readWindows();
-      if (ordinaryUsageAllowed === true) await health.change('ready');
-    });
-  }, REREAD_COOLING_MS);
+  /** Over when the first start was tried and the self-test is known: what comes earlier waits, though the state says ready. */
+  const started = new Promise<void>((resolve) => {
+    chore('start', () => start().finally(resolve));
+  });
+  const fulfilWishes = createAccountWishes({
+    laneId,
+    account,
+    health,
+    slots,
+    lanes,
+    samples: deps.samples,
+    folder,
+    check: async () => {
+      await account.readAccount();
+      if (account.status().state === 'ready') await account.readWindows();
+      // A sign-in that waits for its owner goes on waiting: a check is no new code.
+      if (health.state !== 'signing_in' || account.status().state === 'ready') await takeIn(account.status());
+    },
+    chore,
+    clock,
+    log,
+  });
+  fulfilWishes(doc);
 
   return {
-    lane: { ...health, lane: account.lane, acquire: (priority, signal) => slots.acquire(priority, signal) },
-    concurrency,
+    lane: {
+      ...health,
+      lane: account.lane,
+      acquire: createProbeGate(
+        () => health.needsProbe(),
+        async (priority, signal) => {
+          await unlessAborted(started, signal);
+          return slots.acquire(priority, signal);
+        },
+      ),
+      async reportAnswer() {
+        await health.reportAnswer();
+        watch.afterTurn();
+      },
+    },
+    // Its worker takes as many tasks as the account may ever serve at a time; the slots admit as many as its owner wants now.
+    concurrency: MOST_PLAN_CONCURRENCY,
+    lost: () => lost,
     refresh(changed) {
       health.refresh(changed);
       current = changed;
+      // Another access token, or none any more: the process has the old one in its environment.
+      if (changed.sealedKey !== doc.sealedKey) lost = true;
+      slots.setLimit(changed.concurrency);
+      fulfilWishes(changed);
       if (handledWish >= 0 && changed.loginWish > handledWish) {
         handledWish = changed.loginWish;
         chore('login wish', signIn);
       }
     },
     async stop() {
-      clearInterval(reread);
+      watch.stop();
       clearTimeout(startAgain);
       await account.stop();
       await chores;
+      await unlock().catch((error: unknown) => log.warn({ err: error }, 'the lock of an account’s home was gone'));
     },
   };
 }

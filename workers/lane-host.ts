@@ -1,4 +1,4 @@
-import type { HostedLane, LaneHost } from '../activities/serve/hosted-lane.ts';
+import type { HostedLane, LaneHost } from '../lanes/policy/hosted-lane.ts';
 import type { Logger } from '../core/log.ts';
 import type { LaneDoc, LaneStore } from '../store/lanes.ts';
 import type { Hosted } from './hosted.ts';
@@ -8,7 +8,7 @@ interface LaneHostDeps {
   /** This machine: accounts whose home is here are hosted here. */
   readonly hostId: string;
   readonly hostKeyLane: (doc: LaneDoc) => Hosted;
-  readonly hostPlanLane: (doc: LaneDoc) => Hosted;
+  readonly hostPlanLane: (doc: LaneDoc) => Promise<Hosted>;
   /** Begins to take the lane's tasks; resolves with the function that ends it. */
   readonly serve: (laneId: string, concurrency: number) => Promise<() => Promise<void>>;
   readonly log: Logger;
@@ -16,6 +16,9 @@ interface LaneHostDeps {
 
 /** How often the lanes in the database are looked at: the longest that a new lane, or a wish of the owner's, waits. */
 const LOOK_EVERY_MS = 500;
+
+/** A lane that could not be hosted is tried again after this long: the process that has an account's home may be gone then. */
+const BEGIN_AGAIN_MS = 2_000;
 
 export interface RunningLaneHost extends LaneHost {
   /** Looks once and hosts what there is. */
@@ -32,14 +35,14 @@ export function createLaneHost(deps: LaneHostDeps): RunningLaneHost {
   let looking: Promise<void> = Promise.resolve();
   let stopped = false;
   /** Why lanes could not be hosted, so that it is said once and not at every look. */
-  const failing = new Map<string, string>();
+  const failing = new Map<string, { why: string; againAt: number }>();
 
   const isOurs = async (doc: LaneDoc): Promise<boolean> =>
     doc.kind === 'key' || doc.hostId === hostId || (doc.hostId === null && (await lanes.claimHost(doc._id, hostId)));
 
   const begin = async (doc: LaneDoc): Promise<void> => {
     if (!(await isOurs(doc))) return;
-    const started = doc.kind === 'key' ? deps.hostKeyLane(doc) : deps.hostPlanLane(doc);
+    const started = doc.kind === 'key' ? deps.hostKeyLane(doc) : await deps.hostPlanLane(doc);
     try {
       // Before its tasks come: the first one may be there at once.
       hosted.set(doc._id, { hosted: started, stopServing: () => Promise.resolve() });
@@ -61,17 +64,25 @@ export function createLaneHost(deps: LaneHostDeps): RunningLaneHost {
     await entry?.hosted.stop();
   };
 
+  const tryToBegin = async (doc: LaneDoc): Promise<void> => {
+    const before = failing.get(doc._id);
+    if (before !== undefined && performance.now() < before.againAt) return;
+    try {
+      await begin(doc);
+    } catch (error) {
+      const why = String(error);
+      if (before?.why !== why) log.error({ err: error, lane: doc.alias }, 'a lane could not be hosted');
+      failing.set(doc._id, { why, againAt: performance.now() + BEGIN_AGAIN_MS });
+    }
+  };
+
   const look = async (): Promise<void> => {
     const docs = await lanes.list();
     for (const doc of docs) {
+      if (hosted.get(doc._id)?.hosted.lost() === true) await end(doc._id);
       const entry = hosted.get(doc._id);
       if (entry !== undefined) entry.hosted.refresh(doc);
-      else
-        await begin(doc).catch((error: unknown) => {
-          const why = String(error);
-          if (failing.get(doc._id) !== why) log.error({ err: error, lane: doc.alias }, 'a lane could not be hosted');
-          failing.set(doc._id, why);
-        });
+      else await tryToBegin(doc);
     }
     const known = new Set(docs.map((doc) => doc._id));
     for (const laneId of hosted.keys()) if (!known.has(laneId)) await end(laneId);

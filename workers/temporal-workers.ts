@@ -8,6 +8,7 @@ import type {
   PlanningActivities,
   SettlingActivities,
 } from '../activities/activities.ts';
+import { keepRunning } from './keep-running.ts';
 
 interface WorkerDeps {
   readonly connection: NativeConnection;
@@ -25,33 +26,25 @@ const SHORT_ACTIVITIES_AT_A_TIME = 20;
 /** A cached workflow costs some 100 KB; an evicted one is replayed, which costs time only. */
 const CACHED_WORKFLOWS = 200;
 
-/** Runs a worker until the returned function is called, which resolves when all that was under way is over. */
-function run(worker: Worker, queue: string, log: Logger): () => Promise<void> {
-  const ended = worker.run().catch((error: unknown) => log.fatal({ err: error, queue }, 'a Temporal worker died'));
-  return async () => {
-    if (worker.getState() === 'RUNNING') worker.shutdown();
-    await ended;
-  };
-}
-
 /** The worker of workflows and of the activities that need no lane. */
 export async function startWorkflowWorker(
   { connection, namespace, log }: WorkerDeps,
   workflowBundlePath: string,
   activities: PlanningActivities & SettlingActivities & BatchActivities,
 ): Promise<() => Promise<void>> {
-  const worker = await Worker.create({
-    connection,
-    namespace,
-    taskQueue: WORKFLOW_TASK_QUEUE,
-    workflowBundle: { codePath: workflowBundlePath },
-    activities: { ...activities },
-    maxConcurrentActivityTaskExecutions: SHORT_ACTIVITIES_AT_A_TIME,
-    maxCachedWorkflows: CACHED_WORKFLOWS,
-    shutdownGraceTime: GRACE_MS,
-    shutdownForceTime: FORCE_MS,
-  });
-  return run(worker, WORKFLOW_TASK_QUEUE, log);
+  const create = (): Promise<Worker> =>
+    Worker.create({
+      connection,
+      namespace,
+      taskQueue: WORKFLOW_TASK_QUEUE,
+      workflowBundle: { codePath: workflowBundlePath },
+      activities: { ...activities },
+      maxConcurrentActivityTaskExecutions: SHORT_ACTIVITIES_AT_A_TIME,
+      maxCachedWorkflows: CACHED_WORKFLOWS,
+      shutdownGraceTime: GRACE_MS,
+      shutdownForceTime: FORCE_MS,
+    });
+  return keepRunning(create, WORKFLOW_TASK_QUEUE, log);
 }
 
 /** The worker of one lane: as many tasks at a time as given. */
@@ -62,16 +55,17 @@ export async function startLaneWorker(
   activities: LaneActivities,
 ): Promise<() => Promise<void>> {
   const taskQueue = laneTaskQueue(laneId);
-  const worker = await Worker.create({
-    connection,
-    namespace,
-    taskQueue,
-    activities: { ...activities },
-    maxConcurrentActivityTaskExecutions: tasksAtATime,
-    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
-    maxHeartbeatThrottleInterval: LANE_HEARTBEAT_INTERVAL_MS,
-    shutdownGraceTime: GRACE_MS,
-    shutdownForceTime: FORCE_MS,
-  });
-  return run(worker, taskQueue, log);
+  const create = (): Promise<Worker> =>
+    Worker.create({
+      connection,
+      namespace,
+      taskQueue,
+      activities: { ...activities },
+      maxConcurrentActivityTaskExecutions: tasksAtATime,
+      activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
+      maxHeartbeatThrottleInterval: LANE_HEARTBEAT_INTERVAL_MS,
+      shutdownGraceTime: GRACE_MS,
+      shutdownForceTime: FORCE_MS,
+    });
+  return keepRunning(create, taskQueue, log);
 }

@@ -5,6 +5,7 @@ import { decide } from '../core/contracts/decide.ts';
 import type { AttemptFailure } from '../core/contracts/failure.ts';
 import { REPLAN_AT_LEAST_AFTER_MS, REPLAN_AT_MOST_EVERY_MS } from '../core/contracts/timings.ts';
 import {
+  firstReturn,
   nextReturn,
   afterPause,
   pauseOf,
@@ -59,6 +60,7 @@ async function run(input: ChunkInput, state: ChunkState): Promise<void> {
 }
 
 async function serveAll(input: ChunkInput, state: ChunkState, inFlight: Set<Promise<void>>): Promise<void> {
+  const lookout = createLookout(input, state);
   while (state.waiting.length > 0 || inFlight.size > 0) {
     const hopeless = takeHopeless(state, Date.now());
     if (hopeless.length > 0) {
@@ -75,13 +77,33 @@ async function serveAll(input: ChunkInput, state: ChunkState, inFlight: Set<Prom
       start(inFlight, fly(input, state, group));
     }
     if (inFlight.size > 0) {
-      await Promise.race(inFlight);
+      await Promise.race([...inFlight, ...lookout()]);
     } else if (state.waiting.length > 0) {
       if (!mayStart) await continueWith(input, state);
       await waitForLane(state);
       await planAnew(input, state);
     }
   }
+}
+
+/**
+ * While lines wait and a lane is out, the lanes are looked at anew from time to time: it may be back long before what is out
+ * on another lane has landed, or before the time that it told. One timer at a time; none while every lane is open.
+ */
+function createLookout(input: ChunkInput, state: ChunkState): () => Promise<void>[] {
+  let looking: Promise<void> | undefined;
+  return () => {
+    const now = Date.now();
+    const returnsAt = state.waiting.length === 0 ? undefined : firstReturn(state, now);
+    if (looking === undefined && returnsAt !== undefined) {
+      looking = sleep(betweenLooks(returnsAt - now))
+        .then(() => planAnew(input, state))
+        .finally(() => (looking = undefined));
+      // Awaited below only while something is out; a cancellation meanwhile reaches what is out as well.
+      looking.catch(() => undefined);
+    }
+    return looking === undefined ? [] : [looking];
+  };
 }
 
 function start(inFlight: Set<Promise<void>>, work: Promise<void>): void {
@@ -165,8 +187,12 @@ async function settle({ batchId, keyId, chunkIndex }: ChunkInput, lines: readonl
 
 async function waitForLane(state: ChunkState): Promise<void> {
   const now = Date.now();
-  const returnsAt = nextReturn(state, now) ?? now + REPLAN_AT_MOST_EVERY_MS;
-  await sleep(Math.min(Math.max(returnsAt - now, REPLAN_AT_LEAST_AFTER_MS), REPLAN_AT_MOST_EVERY_MS));
+  await sleep(betweenLooks((nextReturn(state, now) ?? now + REPLAN_AT_MOST_EVERY_MS) - now));
+}
+
+/** Milliseconds to the next look at the lanes. */
+function betweenLooks(untilReturnMs: number): number {
+  return Math.min(Math.max(untilReturnMs, REPLAN_AT_LEAST_AFTER_MS), REPLAN_AT_MOST_EVERY_MS);
 }
 
 async function continueWith(input: ChunkInput, state: ChunkState): Promise<void> {

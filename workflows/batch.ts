@@ -79,11 +79,22 @@ async function runWindow(
   }
 }
 
-function runChunk({ batchId, keyId, expiresAt }: BatchInput, chunkIndex: number): Promise<void> {
-  return executeChild<typeof batchChunkWorkflow>('batchChunkWorkflow', {
-    workflowId: chunkWorkflowId(batchId, chunkIndex),
-    args: [{ batchId, keyId, chunkIndex, expiresAt }],
-    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-    staticSummary: `chunk ${chunkIndex} of ${batchId}`,
-  });
+/**
+ * Runs one chunk to its end. One that somebody cancels by hand while its batch goes on is run again: what is done is done,
+ * and the rest must come to an outcome. To end a batch, the batch is cancelled.
+ */
+async function runChunk({ batchId, keyId, expiresAt }: BatchInput, chunkIndex: number): Promise<void> {
+  const scope = CancellationScope.current();
+  for (;;) {
+    try {
+      return await executeChild<typeof batchChunkWorkflow>('batchChunkWorkflow', {
+        workflowId: chunkWorkflowId(batchId, chunkIndex),
+        args: [{ batchId, keyId, chunkIndex, expiresAt }],
+        cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+        staticSummary: `chunk ${chunkIndex} of ${batchId}`,
+      });
+    } catch (error) {
+      if (!isCancellation(error) || scope.consideredCancelled) throw error;
+    }
+  }
 }

@@ -1,10 +1,9 @@
 import { sleep } from '@temporalio/workflow';
-import { chooseLane, outageAfter } from '../core/contracts/choose-lane.ts';
 import type { CompletionInput, CompletionOutcome, ServeResult } from '../core/contracts/completion.ts';
-import { decide } from '../core/contracts/decide.ts';
-import type { AttemptFailure, AttemptRecord } from '../core/contracts/failure.ts';
+import type { AttemptRecord } from '../core/contracts/failure.ts';
 import type { PlannedLane } from '../core/contracts/lane.ts';
 import { TASK_PRIORITY } from '../core/contracts/queues.ts';
+import { runPlan } from '../core/contracts/run-plan.ts';
 import { ATTEMPT_DEADLINE_MS, INTERACTIVE_SLOT_WAIT_MS } from '../core/contracts/timings.ts';
 import { lostAttempt } from './lost-attempt.ts';
 import { laneActivities, shortActivities } from './proxies.ts';
@@ -14,35 +13,30 @@ import { laneActivities, shortActivities } from './proxies.ts';
  * times; prompt and answer are in MongoDB. Cancelled when the caller goes away.
  */
 export async function completionWorkflow(input: CompletionInput): Promise<CompletionOutcome> {
-  const attempts: AttemptRecord[] = [];
-  const usedUp = new Set<string>();
-  const outages = new Map<string, number>();
-  const triesOn = new Map<string, number>();
-  let failure: AttemptFailure | undefined;
-
-  for (;;) {
-    const now = Date.now();
-    const lane = now < input.deadlineAt ? chooseLane(input.plan, usedUp, outages, now) : undefined;
-    if (lane === undefined) break;
-    const result = await serve(input, lane, attempts);
-    attempts.push(result.record);
-    if (result.ok) return { answered: true, laneId: lane.laneId, attempts };
-
-    failure = result.failure;
-    const tries = (triesOn.get(lane.laneId) ?? 0) + 1;
-    triesOn.set(lane.laneId, tries);
-    const decision = decide({ failure, triesOnLane: tries, now: Date.now() });
-    if (decision.act === 'fail') break;
-    if (decision.act === 'next') {
-      usedUp.add(lane.laneId);
-      const outage = outageAfter(failure, Date.now());
-      if (outage !== undefined) outages.set(lane.laneId, outage);
-    } else if (decision.afterMs > 0) {
-      await sleep(decision.afterMs);
-    }
-  }
-  await tellCaller(input, failure, attempts, outages);
+  const { requestId, plan, deadlineAt } = input;
+  const end = await runPlan({
+    plan,
+    deadlineAt,
+    now: () => Date.now(),
+    pause: (ms) => sleep(ms),
+    serve: (lane, previous) => serve(input, lane, previous),
+    ...(input.wait === undefined ? {} : { wait: { until: input.wait.until, look: () => look(input) } }),
+  });
+  if (end.answered) return end;
+  const { attempts, told } = end;
+  // A caller's own fault was told by the lane's activity, with the upstream's body; all else is told here, in our words.
+  if (told !== undefined) await shortActivities.settleFailure({ requestId, attempts, ...told });
   return { answered: false, attempts };
+}
+
+/** Only the lanes of the plan: what the caller consented to was decided when it was made. */
+async function look({ plan, keyId, wait }: CompletionInput): Promise<ReadonlyMap<string, number>> {
+  if (wait === undefined) return new Map();
+  const { lanes } = await shortActivities.planLanesFor({ keyId, model: wait.model, purpose: 'interactive' });
+  const known = new Set(plan.map(({ laneId }) => laneId));
+  return new Map(
+    lanes.flatMap(({ laneId, unavailableUntil }) => (known.has(laneId) ? [[laneId, unavailableUntil]] : [])),
+  );
 }
 
 async function serve(
@@ -72,28 +66,4 @@ async function serve(
       record: { laneId: lane.laneId, attempt, outcome, reachedUpstream, startedAt, durationMs, reason },
     };
   }
-}
-
-/** A caller's own fault was told by the lane's activity, with the upstream's body; all else is told here, in our words. */
-async function tellCaller(
-  input: CompletionInput,
-  failure: AttemptFailure | undefined,
-  attempts: readonly AttemptRecord[],
-  outages: ReadonlyMap<string, number>,
-): Promise<void> {
-  if (failure?.class === 'caller_fault' || failure?.class === 'cancelled') return;
-  const returns = input.plan
-    .map((lane) => outages.get(lane.laneId) ?? lane.unavailableUntil)
-    .filter((until) => until > Date.now());
-  await shortActivities.settleFailure({
-    requestId: input.requestId,
-    failure: failure ?? {
-      class: 'lane_unavailable',
-      answerStarted: false,
-      reachedUpstream: false,
-      reason: 'no lane of the plan was free before the deadline',
-    },
-    attempts,
-    ...(returns.length === input.plan.length ? { resetsAt: Math.min(...returns) } : {}),
-  });
 }

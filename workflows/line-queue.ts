@@ -1,4 +1,4 @@
-import { chooseLane, earliestReturn } from '../core/contracts/choose-lane.ts';
+import { chooseLane, earliestReturn, outageOf } from '../core/contracts/choose-lane.ts';
 import {
   ATTEMPTS_KEPT,
   GROUP_LINES,
@@ -8,6 +8,7 @@ import {
 } from '../core/contracts/batch.ts';
 import type { AttemptRecord } from '../core/contracts/failure.ts';
 import type { LaneKind, PlannedLane } from '../core/contracts/lane.ts';
+import { tellingFailure } from '../core/contracts/telling-failure.ts';
 
 /** A line that waits, with the lanes that it has used up. */
 export interface WaitingLine extends CarriedLine {
@@ -77,6 +78,16 @@ export function nextReturn(state: ChunkState, now: number): number | undefined {
   return returns.length === 0 ? undefined : Math.min(...returns);
 }
 
+/** When the first lane that is out comes back; undefined when every lane of the waiting lines is open. Unix milliseconds. */
+export function firstReturn(state: ChunkState, now: number): number | undefined {
+  const models = new Set(state.waiting.map(({ model }) => model));
+  const returns = [...models]
+    .flatMap((model) => state.plans.get(model) ?? [])
+    .map((lane) => outageOf(lane, state.outages))
+    .filter((until) => until > now);
+  return returns.length === 0 ? undefined : Math.min(...returns);
+}
+
 function laneOf(state: ChunkState, line: WaitingLine, now: number): PlannedLane | undefined {
   return chooseLane(state.plans.get(line.model) ?? [], line.usedUp, state.outages, now);
 }
@@ -85,10 +96,14 @@ function hasRoom(state: ChunkState, lane: PlannedLane): boolean {
   return state.groupsInFlight[lane.kind] < GROUPS_IN_FLIGHT[lane.kind];
 }
 
-/** How long a line that has used up its lanes is kept before it is tried on all of them again; undefined to give it up. */
+/**
+ * How long a line that has used up its lanes is kept before it is tried on all of them again; undefined to give it up. One
+ * lane that failed in passing is enough, whatever another one can't do.
+ */
 export function pauseOf(line: WaitingLine): number | undefined {
-  const last = line.attempts.at(-1)?.outcome;
-  const failedInPassing = last === 'broken' || last === 'process_lost' || last === 'overloaded';
+  const last = tellingFailure(line.attempts, ({ outcome }) => (outcome === 'answered' ? 'process_lost' : outcome));
+  const { outcome } = last ?? {};
+  const failedInPassing = outcome === 'broken' || outcome === 'process_lost' || outcome === 'overloaded';
   return failedInPassing ? PAUSES_BEFORE_GIVING_UP_MS[line.pauses] : undefined;
 }
 

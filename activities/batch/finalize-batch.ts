@@ -4,7 +4,10 @@ import type { BatchResultStore } from '../../store/batch-results.ts';
 import type { BatchDoc, BatchStore } from '../../store/batches.ts';
 import type { FileStore } from '../../store/files.ts';
 import { releaseFile } from '../../store/release-file.ts';
+import type { LaneLogStore } from '../../store/lane-log.ts';
+import type { LedgerStore } from '../../store/ledger.ts';
 import type { ChunkReader } from './load-chunk.ts';
+import { repairLog } from './repair-log.ts';
 import { settleRest, type RestOutcome } from './settle-rest.ts';
 import { writeResultFile } from './write-result-file.ts';
 
@@ -17,6 +20,8 @@ export interface FinalizeBatchDeps {
   readonly files: FileStore;
   readonly batches: BatchStore;
   readonly results: BatchResultStore;
+  readonly laneLog: LaneLogStore;
+  readonly ledger: LedgerStore;
   readonly chunkReader: ChunkReader;
   readonly clock: Clock;
   /** Says that the work goes on. May throw to end it (cancelled, worker stopping). */
@@ -60,6 +65,7 @@ export function createFinalizeBatch(deps: FinalizeBatchDeps) {
     if (reason === 'completed' && batch.status !== 'finalizing') {
       if ((await batches.transition(batch._id, 'finalizing', clock.now())) === null) return null;
     }
+    await repairLog(deps, batch);
     const outputFileId = await writeFile(batch, 'completed', lines.completed);
     const errorFileId = await writeFile(batch, 'failed', lines.failed);
     const patch = { counts, usage, outputFileId, errorFileId };

@@ -3,7 +3,7 @@ import { lineKey } from '../../core/contracts/ids.ts';
 import type { LaneRef } from '../../core/contracts/lane.ts';
 import type { TokenUsage } from '../../core/lane-port.ts';
 import { newRequestId } from '../../core/ids.ts';
-import type { Costs } from './costs.ts';
+import type { Costs } from '../../lanes/prices/costs.ts';
 import type { LineEntry } from './line-recorder.ts';
 
 export interface LineFacts {

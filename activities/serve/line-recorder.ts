@@ -4,7 +4,7 @@ import { NO_USAGE, type BatchStore } from '../../store/batches.ts';
 import type { BatchResultDoc, BatchResultStore } from '../../store/batch-results.ts';
 import type { LaneLogDoc, LaneLogStore } from '../../store/lane-log.ts';
 import type { LedgerDoc, LedgerStore } from '../../store/ledger.ts';
-import { persist } from './persist.ts';
+import { persist } from '../../core/persist.ts';
 
 /** What one line came to: its outcome, its entry in the lane log, and what it cost where it cost anything. */
 export interface LineEntry {

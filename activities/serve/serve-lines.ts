@@ -2,10 +2,10 @@ import { Context } from '@temporalio/activity';
 import type { LineResult, LineTask, ServeLinesInput } from '../../core/contracts/batch.ts';
 import { attemptKey, lineKey } from '../../core/contracts/ids.ts';
 import type { ChunkReader, ChunkRow } from '../batch/load-chunk.ts';
-import { costsOf, type CostMicros } from './costs.ts';
+import { costsOf, NO_COSTS, type CostMicros } from '../../lanes/prices/costs.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { ownAnswer } from './failure-answer.ts';
-import type { LaneHost } from './hosted-lane.ts';
+import { ownAnswer } from '../../core/failure-answer.ts';
+import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
 import { toLineEntry } from './line-entry.ts';
 import type { LineRecorder, LineRecorderDeps } from './line-recorder.ts';
 import { tryLane } from './try-lane.ts';
@@ -68,7 +68,7 @@ async function serveLine(
   const { batchId, keyId, lane, expiresAt } = input;
   const { line, attempt, previous } = task;
   const itemId = lineKey(batchId, line);
-  const { outcome, record } = await tryLane(deps.host, deps.clock, {
+  const { outcome, record, billed } = await tryLane(deps.host, deps.clock, {
     itemId,
     body: row.body,
     lane,
@@ -87,18 +87,24 @@ async function serveLine(
     attempts: [...previous, record],
     at: deps.clock.now(),
   };
+  const paid =
+    billed === undefined
+      ? { costs: NO_COSTS }
+      : {
+          costs: costsOf(deps.host.find(lane.laneId)?.costMicros ?? deps.costMicros, lane, billed.usage),
+          ledgerKey: attemptKey(itemId, attempt, Context.current().info.attempt),
+        };
   if (outcome.ok) {
     await deps.recorder.record(
       batchId,
       toLineEntry({
         ...facts,
+        ...paid,
         kind: 'completed',
         status: 200,
         body: outcome.body,
         lane,
         usage: outcome.usage,
-        costs: costsOf(deps.costMicros, lane, outcome.usage),
-        ledgerKey: attemptKey(itemId, attempt, Context.current().info.attempt),
       }),
     );
     return { line, record };
@@ -106,10 +112,9 @@ async function serveLine(
   const { failure, callerAnswer } = outcome;
   if (failure.class === 'caller_fault') {
     const { status, body } = callerAnswer ?? ownAnswer(failure);
-    const costs = { costMicros: 0, meterMicros: null };
     await deps.recorder.record(
       batchId,
-      toLineEntry({ ...facts, kind: 'failed', status, body, lane, usage: null, costs }),
+      toLineEntry({ ...facts, ...paid, kind: 'failed', status, body, lane, usage: billed?.usage ?? null }),
     );
   }
   return { line, record, failure };

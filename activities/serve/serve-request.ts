@@ -7,12 +7,13 @@ import type { Logger } from '../../core/log.ts';
 import type { ReplyChannel, ReplySink } from '../../core/reply.ts';
 import type { LaneLogDoc, LaneLogStore } from '../../store/lane-log.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
-import type { RequestDoc, RequestStore } from '../../store/requests.ts';
-import { costsOf, type CostMicros, type Costs } from './costs.ts';
+import type { RequestDoc, RequestResult, RequestStore } from '../../store/requests.ts';
+import { costsOf, NO_COSTS, type CostMicros, type Costs } from '../../lanes/prices/costs.ts';
+import { entryOfResult } from './entry-of-result.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { ownAnswer } from './failure-answer.ts';
-import type { LaneHost } from './hosted-lane.ts';
-import { persist } from './persist.ts';
+import { ownAnswer } from '../../core/failure-answer.ts';
+import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
+import { persist } from '../../core/persist.ts';
 import { tryLane, type TriedLane } from './try-lane.ts';
 
 export interface ServeRequestDeps {
@@ -36,7 +37,7 @@ export function createServeRequest(deps: ServeRequestDeps) {
     if (request === null) {
       throw ApplicationFailure.nonRetryable(`request ${input.requestId} is not in the database`, 'RequestMissing');
     }
-    if (request.result !== null) return answeredBefore(input, deps.clock.now());
+    if (request.result !== null) return endedBefore(deps, input, request, request.result);
     const sink = request.replyTo === null ? undefined : deps.replies.open(request._id, request.replyTo);
     return withHeartbeat(async () => {
       try {
@@ -48,10 +49,23 @@ export function createServeRequest(deps: ServeRequestDeps) {
   };
 }
 
-/** A worker died between storing the answer and saying so. The caller has it, or reads it from the database. */
-function answeredBefore({ lane, attempt }: ServeRequestInput, now: number): ServeResult {
-  const record = { laneId: lane.laneId, attempt, outcome: 'answered', reachedUpstream: false, startedAt: now } as const;
-  return { ok: true, record: { ...record, durationMs: 0, reason: 'was answered before' } };
+/**
+ * A worker died between storing the result and saying so. The caller has it, or reads it from the database; what may be
+ * missing is its entry in the lane log.
+ */
+async function endedBefore(
+  deps: ServeRequestDeps,
+  input: ServeRequestInput,
+  request: RequestDoc,
+  result: RequestResult,
+): Promise<ServeResult> {
+  await deps.laneLog.insertMissing([await entryOfResult(deps, request, result, input)]);
+  const { laneId } = input.lane;
+  const shared = { laneId, attempt: input.attempt, reachedUpstream: false, startedAt: deps.clock.now(), durationMs: 0 };
+  const reason = 'had its result before';
+  if (result.status === 200) return { ok: true, record: { ...shared, outcome: 'answered', reason } };
+  const failure = { class: 'caller_fault', answerStarted: false, reachedUpstream: false, reason } as const;
+  return { ok: false, record: { ...shared, outcome: 'caller_fault', reason }, failure };
 }
 
 async function serve(
@@ -63,6 +77,7 @@ async function serve(
   const { lane, attempt, previous } = input;
   const tried = await tryLane(deps.host, deps.clock, {
     itemId: request._id,
+    operation: request.operation ?? 'chat',
     body: JSON.parse(request.body) as Record<string, unknown>,
     lane,
     attempt,
@@ -74,9 +89,13 @@ async function serve(
       await sink?.send({ type: 'chunk', json, laneId: lane.laneId, laneAlias: lane.alias, attempts: attempt });
     },
   });
-  const { outcome, record } = tried;
+  const { outcome, record, billed } = tried;
+  const costs =
+    billed === undefined
+      ? NO_COSTS
+      : costsOf(deps.host.find(lane.laneId)?.costMicros ?? deps.costMicros, lane, billed.usage);
+  if (billed !== undefined) await persist(deps.log, () => settle(deps, input, request, costs));
   if (outcome.ok) {
-    const costs = costsOf(deps.costMicros, lane, outcome.usage);
     await persist(deps.log, () => storeAnswer(deps, input, request, tried, outcome, costs));
     const { ignoredParams } = outcome;
     await sink?.send({
@@ -89,14 +108,38 @@ async function serve(
   const { failure, callerAnswer } = outcome;
   if (failure.class === 'caller_fault') {
     const { status, body } = callerAnswer ?? ownAnswer(failure);
+    // Billed work is not sent again by a client of its own accord.
+    const hints = billed === undefined ? {} : { shouldRetry: false };
     await persist(deps.log, async () => {
-      await deps.requests.storeResult(request._id, { status, body, laneId: lane.laneId, at: deps.clock.now() });
+      await deps.requests.storeResult(request._id, {
+        status,
+        body,
+        laneId: lane.laneId,
+        at: deps.clock.now(),
+        ...hints,
+      });
       const entry = logEntry(input, request, tried, deps.clock.now());
-      await deps.laneLog.insertMissing([{ ...entry, status: 'failed', httpStatus: status }]);
+      const usage = billed?.usage ?? null;
+      await deps.laneLog.insertMissing([{ ...entry, status: 'failed', httpStatus: status, usage, ...costs }]);
     });
-    await sink?.send({ type: 'failed', status, body, attempts: previous.length + 1 });
+    await sink?.send({ type: 'failed', status, body, attempts: previous.length + 1, ...hints });
   }
   return { ok: false, record, failure };
+}
+
+/** What was paid, before anything else is stored. */
+async function settle(deps: ServeRequestDeps, input: ServeRequestInput, request: RequestDoc, costs: Costs) {
+  await deps.ledger.settle([
+    {
+      _id: attemptKey(request._id, input.attempt, Context.current().info.attempt),
+      itemId: request._id,
+      batchId: null,
+      keyId: request.keyId,
+      laneId: input.lane.laneId,
+      ...costs,
+      at: deps.clock.now(),
+    },
+  ]);
 }
 
 async function storeAnswer(
@@ -108,21 +151,9 @@ async function storeAnswer(
   costs: Costs,
 ): Promise<void> {
   const at = deps.clock.now();
-  const { laneId, alias } = input.lane;
-  await deps.ledger.settle([
-    {
-      _id: attemptKey(request._id, input.attempt, Context.current().info.attempt),
-      itemId: request._id,
-      batchId: null,
-      keyId: request.keyId,
-      laneId,
-      ...costs,
-      at,
-    },
-  ]);
-  await deps.requests.storeResult(request._id, { status: 200, body: outcome.body, laneId, at });
+  await deps.requests.storeResult(request._id, { status: 200, body: outcome.body, laneId: input.lane.laneId, at });
   const entry = logEntry(input, request, tried, at);
-  await deps.laneLog.insertMissing([{ ...entry, laneAlias: alias, usage: outcome.usage, ...costs }]);
+  await deps.laneLog.insertMissing([{ ...entry, usage: outcome.usage, ...costs }]);
 }
 
 function logEntry(

@@ -2,8 +2,9 @@ import type { Clock } from '../../core/clock.ts';
 import type { SettleFailureInput } from '../../core/contracts/completion.ts';
 import type { ReplyChannel } from '../../core/reply.ts';
 import type { LaneLogStore } from '../../store/lane-log.ts';
-import type { RequestStore } from '../../store/requests.ts';
-import { failureAnswer } from './failure-answer.ts';
+import type { RequestResult, RequestStore } from '../../store/requests.ts';
+import { NO_COSTS } from '../../lanes/prices/costs.ts';
+import { failureAnswer } from '../../core/failure-answer.ts';
 
 interface SettleFailureDeps {
   readonly requests: RequestStore;
@@ -12,15 +13,25 @@ interface SettleFailureDeps {
   readonly clock: Clock;
 }
 
-/** Stores and sends the error of a request that no lane could answer. Safe to repeat: the first result stands. */
+/**
+ * Stores and sends the error of a request that no lane could answer. Safe to repeat: the first result stands, and what a
+ * crash has cut off behind it is made up for.
+ */
 export function createSettleFailure({ requests, laneLog, replies, clock }: SettleFailureDeps) {
-  return async function settleFailure(input: SettleFailureInput): Promise<void> {
-    const request = await requests.find(input.requestId);
-    if (request === null || request.result !== null) return;
-    const { failure, attempts, resetsAt } = input;
+  return async function settleFailure({ requestId, failure, attempts, resetsAt }: SettleFailureInput): Promise<void> {
+    const request = await requests.find(requestId);
+    // What a lane has answered is not ours to tell, nor to log.
+    if (request === null || (request.result !== null && request.result.laneId !== null)) return;
     const error = failureAnswer(failure.class, failure, resetsAt);
-    const body = JSON.stringify(error.body);
-    await requests.storeResult(request._id, { status: error.status, body, laneId: null, at: clock.now() });
+    const { status, retryAfterMs, shouldRetry } = error;
+    const hints = {
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(shouldRetry === undefined ? {} : { shouldRetry }),
+    };
+    const at = clock.now();
+    const own: RequestResult = { status, body: JSON.stringify(error.body), laneId: null, at, ...hints };
+    if (request.result === null && !(await requests.storeResult(request._id, own))) return;
+    const result = request.result ?? own;
     await laneLog.insertMissing([
       {
         _id: request._id,
@@ -29,27 +40,18 @@ export function createSettleFailure({ requests, laneLog, replies, clock }: Settl
         batchId: null,
         model: request.model,
         status: 'failed',
-        httpStatus: error.status,
+        httpStatus: result.status,
         laneId: null,
         laneAlias: null,
         attempts,
         usage: null,
-        costMicros: 0,
-        meterMicros: null,
-        at: clock.now(),
+        ...NO_COSTS,
+        at: result.at,
       },
     ]);
     if (request.replyTo === null) return;
     const sink = replies.open(request._id, request.replyTo);
-    const { status, retryAfterMs, shouldRetry } = error;
-    await sink.send({
-      type: 'failed',
-      status,
-      body,
-      attempts: attempts.length,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      ...(shouldRetry === undefined ? {} : { shouldRetry }),
-    });
+    await sink.send({ type: 'failed', status: result.status, body: result.body, attempts: attempts.length, ...hints });
     await sink.close();
   };
 }

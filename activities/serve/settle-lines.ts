@@ -1,7 +1,9 @@
 import type { SettleLinesInput } from '../../core/contracts/batch.ts';
+import type { AttemptRecord, FailureClass } from '../../core/contracts/failure.ts';
+import { tellingFailure } from '../../core/contracts/telling-failure.ts';
 import type { ChunkReader } from '../batch/load-chunk.ts';
 import type { Clock } from '../../core/clock.ts';
-import { failureAnswer } from './failure-answer.ts';
+import { failureAnswer } from '../../core/failure-answer.ts';
 import { toLineEntry } from './line-entry.ts';
 import type { LineRecorder } from './line-recorder.ts';
 
@@ -19,11 +21,8 @@ export function createSettleLines({ chunkReader, recorder, clock }: SettleLinesD
       lines.map(async ({ line, model, attempts }) => {
         const row = rows.get(line);
         if (row === undefined) throw new Error(`line ${line} is not in chunk ${chunkIndex}`);
-        const last = attempts.at(-1);
-        const error = failureAnswer(
-          last === undefined || last.outcome === 'answered' ? 'process_lost' : last.outcome,
-          last,
-        );
+        const told = tellingFailure(attempts, classOf);
+        const error = failureAnswer(told === undefined ? 'process_lost' : classOf(told), told);
         const entry = toLineEntry({
           batchId,
           keyId,
@@ -43,4 +42,9 @@ export function createSettleLines({ chunkReader, recorder, clock }: SettleLinesD
       }),
     );
   };
+}
+
+/** A line that was answered and comes here all the same lost its answer on the way. */
+function classOf({ outcome }: AttemptRecord): FailureClass {
+  return outcome === 'answered' ? 'process_lost' : outcome;
 }

@@ -2,16 +2,38 @@ import type { LaneDoc } from '../../store/lanes.ts';
 
 /** A lane as the admin routes show it: no secret, no home folder. */
 export function toLaneView(lane: LaneDoc) {
-  const { _id: id, kind, alias, state, why, until, concurrency, models, createdAt, baseUrl } = lane;
-  return { id, kind, alias, state, why, coolingUntil: until, concurrency, models, createdAt, baseUrl };
+  const { _id: id, kind, alias, until, concurrency, models, createdAt, baseUrl, hold, keySettings } = lane;
+  const { state, why } = shownState(lane);
+  const shown = { id, kind, alias, state, why, hold, coolingUntil: until, concurrency, models, createdAt, baseUrl };
+  if (keySettings === null) return shown;
+  const { preset, authHeader, modelMap, prices, sealedHeaders } = keySettings;
+  return { ...shown, preset, authHeader, modelMap, prices, hasHeaders: sealedHeaders !== null };
 }
 
 /** An account with what it says of itself, and the sign-in that waits. */
 export function toAccountView(lane: LaneDoc) {
-  const { email, planType, windows, login } = lane;
+  const { email, planType, windows, login, weeklyReservePercent, drainedAt, sealedKey } = lane;
+  const signIn = sealedKey === null ? 'device_code' : 'access_token';
   const shownLogin =
     login === null
       ? null
       : { verificationUrl: login.verificationUrl, userCode: login.userCode, expiresAt: login.expiresAt };
-  return { ...toLaneView(lane), email, planType, windows, login: shownLogin };
+  return { ...toLaneView(lane), email, planType, windows, weeklyReservePercent, drainedAt, signIn, login: shownLogin };
+}
+
+/** A lane that its owner holds is off, whatever it would be otherwise; one that drains is so when it is drained. */
+function shownState({ state, why, hold }: LaneDoc): Pick<LaneDoc, 'state' | 'why'> {
+  switch (hold) {
+    case 'none':
+      return { state, why };
+    case 'draining':
+      return {
+        state,
+        why: 'drained by its owner: takes nothing new, and is off when all that is under way is finished',
+      };
+    case 'paused':
+      return { state: 'off', why: 'paused by its owner' };
+    case 'removing':
+      return { state: 'off', why: 'its owner removes it' };
+  }
 }

@@ -8,7 +8,7 @@ import type { batchWorkflow } from '../../workflows/batch.ts';
 /** How often batches are looked for whose workflow was never started or was lost, and how old they must be. */
 const SWEEP_EVERY_MS = 30_000;
 const LOST_AFTER_MS = 20_000;
-const SWEEP_LIMIT = 100;
+const SWEEP_PAGE = 100;
 
 interface BatchStarterDeps {
   readonly client: Client;
@@ -49,14 +49,17 @@ export function createBatchStarter({ client, batches, clock, log }: BatchStarter
   };
 
   const sweep = async (): Promise<void> => {
-    const unfinished = await batches.listInStates(
-      ['validating', 'in_progress', 'finalizing', 'cancelling'],
-      clock.now() - LOST_AFTER_MS,
-      SWEEP_LIMIT,
-    );
-    for (const batch of unfinished) {
-      await startBatch(batch);
-      if (batch.status === 'cancelling') await cancelBatch(batch._id);
+    const before = clock.now() - LOST_AFTER_MS;
+    const states = ['validating', 'in_progress', 'finalizing', 'cancelling'] as const;
+    // Page by page: a batch that was lost must be found behind any number of older ones that run.
+    let unfinished = await batches.listInStates(states, before, SWEEP_PAGE);
+    while (unfinished.length > 0) {
+      for (const batch of unfinished) {
+        await startBatch(batch);
+        if (batch.status === 'cancelling') await cancelBatch(batch._id);
+      }
+      if (unfinished.length < SWEEP_PAGE) return;
+      unfinished = await batches.listInStates(states, before, SWEEP_PAGE, unfinished.at(-1) ?? null);
     }
   };
 

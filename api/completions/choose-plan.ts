@@ -1,20 +1,30 @@
 import type { Clock } from '../../core/clock.ts';
 import type { PlannedLane } from '../../core/contracts/lane.ts';
 import { ApiError } from '../../core/errors.ts';
+import type { Operation } from '../../core/lane-port.ts';
 import type { LaneDirectory } from '../../lanes/policy/lane-directory.ts';
-import type { Caller } from '../plugins/authenticate.ts';
+import type { LanePermissions } from '../../lanes/policy/plan-lanes.ts';
+
+export interface ChosenPlan {
+  readonly lanes: readonly PlannedLane[];
+  /** True when this process itself may serve it. */
+  readonly direct: boolean;
+}
 
 /**
  * The lanes for an interactive request, in order.
- * @throws ApiError when there is none, and why: unknown model, not for this key, nothing signed in, every window out
+ * @param mayWait true for a request that waits while every lane is out
+ * @throws ApiError when there is none, and why: unknown model, not for this key, none that does this, nothing signed in, every window out
  */
 export async function choosePlan(
   directory: LaneDirectory,
   model: string,
-  caller: Caller,
+  permissions: LanePermissions,
   clock: Clock,
-): Promise<readonly PlannedLane[]> {
-  const plan = await directory.plan(model, caller);
+  operation: Operation,
+  mayWait = false,
+): Promise<ChosenPlan> {
+  const plan = await directory.plan(model, permissions);
   if (!plan.known) {
     throw new ApiError(
       'model_not_found',
@@ -27,7 +37,9 @@ export async function choosePlan(
   if (plan.forbidden) {
     throw new ApiError(
       'insufficient_permissions',
-      `This key may not use the lanes of '${model}': they are plan lanes. The owner can allow them for an app of their own.`,
+      plan.withheld.length > 0
+        ? `The lanes of '${model}' that this key may use cost money by the token. ${CONSENT_ADVICE}`
+        : `This key may not use the lanes of '${model}': they are plan lanes. The owner can allow them for an app of their own.`,
     );
   }
   if (plan.lanes.length === 0) {
@@ -39,13 +51,29 @@ export async function choosePlan(
       },
     );
   }
-  const now = clock.now();
-  if (plan.lanes.every((lane) => lane.unavailableUntil > now)) {
-    const resetsAtMs = Math.min(...plan.lanes.map((lane) => lane.unavailableUntil));
-    throw new ApiError('usage_limit_reached', `Every lane of '${model}' is out of its window until the reset.`, {
-      resetsAtMs,
-      retryAfterMs: resetsAtMs - now,
-    });
+  const able = plan.lanes.filter((lane) => lane.kind === 'key' || operation !== 'embeddings');
+  if (able.length === 0) {
+    throw new ApiError(
+      'unsupported_parameter',
+      `The lanes of '${model}' are plan lanes, and a plan has no embeddings. Add a key lane to its route.`,
+      { param: 'model' },
+    );
   }
-  return plan.lanes;
+  const now = clock.now();
+  if (!mayWait && able.every((lane) => lane.unavailableUntil > now)) {
+    const resetsAtMs = Math.min(...able.map((lane) => lane.unavailableUntil));
+    const advice = plan.withheld.length > 0 ? ` Its key lanes were left out: ${CONSENT_ADVICE}` : '';
+    throw new ApiError(
+      'usage_limit_reached',
+      `Every lane of '${model}' is out of its window until the reset.${advice}`,
+      {
+        resetsAtMs,
+        retryAfterMs: resetsAtMs - now,
+      },
+    );
+  }
+  return { lanes: able, direct: plan.direct };
 }
+
+const CONSENT_ADVICE =
+  "metered spend needs consent. Send 'x-flatlane-allow-metered: true' where the owner lets the request decide, or ask the owner.";

@@ -1,10 +1,12 @@
 import type { Client } from '@temporalio/client';
+import { fitsDocument } from '../../core/answer-limit.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { PlannedLane } from '../../core/contracts/lane.ts';
 import { completionWorkflowId } from '../../core/contracts/ids.ts';
 import { TASK_PRIORITY, WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
 import { COMPLETION_DEADLINE_MS } from '../../core/contracts/timings.ts';
 import { ApiError } from '../../core/errors.ts';
+import type { Operation } from '../../core/lane-port.ts';
 import type { Logger } from '../../core/log.ts';
 import type { ReplyHub } from '../../core/reply-hub.ts';
 import type { ReplyEvent } from '../../core/reply.ts';
@@ -42,9 +44,12 @@ export interface CompletionCall {
   readonly requestId: string;
   readonly keyId: string;
   readonly model: string;
+  readonly operation: Operation;
   readonly body: unknown;
   readonly stream: boolean;
   readonly plan: readonly PlannedLane[];
+  /** How long the request waits for a lane while all are out, in milliseconds; 0: it is told at once. */
+  readonly waitMs?: number;
   /** Aborted when the caller's connection is gone: the work is cancelled. */
   readonly signal: AbortSignal;
   /** Resolves when the caller can take more; false when the caller is gone. */
@@ -63,8 +68,14 @@ export function createRunCompletion(deps: RunCompletionDeps) {
     const { requestId, keyId, model, stream, signal } = call;
     const workflowId = completionWorkflowId(requestId);
     const createdAt = clock.now();
-    const deadlineAt = createdAt + COMPLETION_DEADLINE_MS;
+    const waitMs = call.waitMs ?? 0;
+    const deadlineAt = createdAt + waitMs + COMPLETION_DEADLINE_MS;
     if (signal.aborted) throw new CallerGone();
+    // Numbers are written out in full here: what was short enough as it came may be too long for a document.
+    const body = JSON.stringify(call.body);
+    if (!fitsDocument(body)) {
+      throw new ApiError('request_too_large', 'The request body is larger than this route takes.');
+    }
     let watchdog: NodeJS.Timeout | undefined;
     let over = false;
     let started: Promise<void> | undefined;
@@ -83,7 +94,8 @@ export function createRunCompletion(deps: RunCompletionDeps) {
           _id: requestId,
           keyId,
           model,
-          body: JSON.stringify(call.body),
+          operation: call.operation,
+          body,
           stream,
           replyTo,
           createdAt,
@@ -93,8 +105,16 @@ export function createRunCompletion(deps: RunCompletionDeps) {
         await client.workflow.start<typeof completionWorkflow>('completionWorkflow', {
           workflowId,
           taskQueue: WORKFLOW_TASK_QUEUE,
-          args: [{ requestId, keyId, plan: call.plan, deadlineAt }],
-          workflowExecutionTimeout: COMPLETION_DEADLINE_MS + AFTER_DEADLINE_MS,
+          args: [
+            {
+              requestId,
+              keyId,
+              plan: call.plan,
+              deadlineAt,
+              ...(waitMs === 0 ? {} : { wait: { until: createdAt + waitMs, model } }),
+            },
+          ],
+          workflowExecutionTimeout: waitMs + COMPLETION_DEADLINE_MS + AFTER_DEADLINE_MS,
           requestEagerStart: deps.eagerStart,
           priority: { priorityKey: TASK_PRIORITY.interactive, fairnessKey: keyId },
           staticSummary: `${model} for ${keyId}`,

@@ -2,19 +2,27 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 
-/** After this much silence a comment is sent, so that proxies between do not cut the connection. */
-const PING_AFTER_MS = 15_000;
+/** One event: `event:` where it has a name, and `data:`. */
+export interface StreamEvent {
+  readonly name?: string;
+  readonly data: string;
+}
 
 /** A server-sent-events answer. Nothing is sent before the first event, so that an early failure can still be a plain error. */
 export interface EventStream {
   readonly started: boolean;
-  /** Sends `data: <text>`. Resolves when the connection can take more; false once the caller is gone. */
-  send(data: string, headers: Readonly<Record<string, string>>): Promise<boolean>;
-  /** Ends the answer; `lastData` is sent before. */
-  end(lastData?: string): void;
+  /** Sends an event. Resolves when the connection can take more; false once the caller is gone. */
+  send(event: StreamEvent, headers: Readonly<Record<string, string>>): Promise<boolean>;
+  /** Ends the answer; `last` is sent before. */
+  end(last?: StreamEvent): void;
 }
 
-export function createEventStream(reply: FastifyReply, baseHeaders: Readonly<Record<string, string>>): EventStream {
+/** @param pingAfterMs after this much silence a comment is sent, so that proxies between do not cut the connection */
+export function createEventStream(
+  reply: FastifyReply,
+  baseHeaders: Readonly<Record<string, string>>,
+  pingAfterMs: number,
+): EventStream {
   const raw: ServerResponse = reply.raw;
   let ping: NodeJS.Timeout | undefined;
   const isOpen = (): boolean => !raw.destroyed && !raw.writableEnded;
@@ -29,31 +37,31 @@ export function createEventStream(reply: FastifyReply, baseHeaders: Readonly<Rec
     });
     ping = setInterval(() => {
       if (isOpen()) raw.write(': ping\n\n');
-    }, PING_AFTER_MS);
+    }, pingAfterMs);
   };
   return {
     get started() {
       return ping !== undefined;
     },
-    async send(data, headers) {
+    async send(event, headers) {
       if (!isOpen()) return false;
       if (ping === undefined) start(headers);
       ping?.refresh();
-      if (!raw.write(toEvent(data))) await roomOrEnd(raw);
+      if (!raw.write(toText(event))) await roomOrEnd(raw);
       return !raw.destroyed;
     },
-    end(lastData) {
+    end(last) {
       clearInterval(ping);
       if (!isOpen()) return;
-      if (lastData !== undefined) raw.write(toEvent(lastData));
+      if (last !== undefined) raw.write(toText(last));
       raw.end();
     },
   };
 }
 
 /** A line break in the data (a provider's indented JSON, say) would end the field: each line is a field of its own. */
-function toEvent(data: string): string {
-  return `data: ${data.replaceAll(/\r\n|\r|\n/g, '\ndata: ')}\n\n`;
+function toText({ name, data }: StreamEvent): string {
+  return `${name === undefined ? '' : `event: ${name}\n`}data: ${data.replaceAll(/\r\n|\r|\n/g, '\ndata: ')}\n\n`;
 }
 
 /** Resolves when the connection takes more or is closed, and leaves no listener behind. */

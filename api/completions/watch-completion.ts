@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { Clock } from '../../core/clock.ts';
 import { completionWorkflowId } from '../../core/contracts/ids.ts';
 import { ApiError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
@@ -12,6 +13,7 @@ export type ReplyEnd = Exclude<ReplyEvent, { type: 'chunk' }>;
 export interface WatchCompletionDeps {
   readonly client: Client;
   readonly requests: RequestStore;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -22,7 +24,7 @@ const ASK_AGAIN_AFTER_MS = 1_000;
  * The other way to an answer, for when the reply channel is silent: waits for the end of the workflow and reads the result
  * from the database. A server that is away is no end: the reply channel may be alive, so this goes on while somebody waits.
  */
-export function createWatchCompletion({ client, requests, log }: WatchCompletionDeps) {
+export function createWatchCompletion({ client, requests, clock, log }: WatchCompletionDeps) {
   const look = async (requestId: string): Promise<ReplyEnd> => {
     const handle = client.workflow.getHandle<typeof completionWorkflow>(completionWorkflowId(requestId));
     const { attempts } = await handle.result();
@@ -30,8 +32,17 @@ export function createWatchCompletion({ client, requests, log }: WatchCompletion
     if (result === undefined || result === null) {
       throw new ApiError('internal', 'The request came to its end without an answer. Send it again.');
     }
-    const { status, body, laneId } = result;
-    if (laneId === null || status !== 200) return { type: 'failed', status, body, attempts: attempts.length };
+    const { status, body, laneId, at, retryAfterMs, shouldRetry } = result;
+    if (laneId === null || status !== 200) {
+      return {
+        type: 'failed',
+        status,
+        body,
+        attempts: attempts.length,
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.max(0, at + retryAfterMs - clock.now()) }),
+        ...(shouldRetry === undefined ? {} : { shouldRetry }),
+      };
+    }
     // The lane's alias and the costs are in the lane log; what is not known here is left out.
     const unknown = { costMicros: null, meterMicros: null, ignoredParams: [] };
     return { type: 'done', body, meta: { laneId, laneAlias: laneId, attempts: attempts.length, ...unknown } };

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
+import type { MeteredConsent } from '../../core/contracts/metered-consent.ts';
 import { ApiError } from '../../core/errors.ts';
 import type { SecretBox } from '../../core/secret-box.ts';
 import type { KeyStore } from '../../store/keys.ts';
@@ -11,6 +12,7 @@ export interface Caller {
   readonly name: string;
   readonly admin: boolean;
   readonly planLanes: boolean;
+  readonly metered: MeteredConsent;
 }
 
 /** What a route demands. A route that says nothing demands the most that its server has. */
@@ -49,8 +51,8 @@ export function registerAuthentication(
     if (cached !== undefined) return cached;
     const found = await keys.findActive(hash);
     if (found === null) return undefined;
-    const { keyId, name, admin, planLanes } = found;
-    const caller = { keyId, name, admin, planLanes };
+    const { keyId, name, admin, planLanes, metered = 'auto' } = found;
+    const caller = { keyId, name, admin, planLanes, metered };
     known.set(hash, caller);
     return caller;
   };

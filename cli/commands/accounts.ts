@@ -3,9 +3,10 @@ import { accountList, type Account } from '../admin-shapes.ts';
 import type { CliContext } from '../cli-context.ts';
 import { formatList, formatText, formatTime } from '../format-values.ts';
 import { formatTable } from '../table.ts';
+import { registerAccountCare } from './account-care.ts';
 
 export function registerAccounts(program: Command, context: CliContext): void {
-  program
+  const accounts = program
     .command('accounts')
     .description('list the ChatGPT accounts, with what is used of their windows')
     .action(async (_options: unknown, command: Command) => {
@@ -16,7 +17,7 @@ export function registerAccounts(program: Command, context: CliContext): void {
           ['alias', 'state', 'account', 'plan', 'windows', 'cooling until', 'at a time', 'why'],
           accounts.data.map((account) => [
             account.alias,
-            account.state,
+            account.hold === 'draining' ? 'draining' : account.state,
             formatText(account.email),
             formatText(account.planType),
             formatList(account.windows.map(formatWindow)),
@@ -28,6 +29,7 @@ export function registerAccounts(program: Command, context: CliContext): void {
         ),
       );
     });
+  registerAccountCare(accounts, context);
 }
 
 function formatWindow({ name, usedPercent, resetsAt }: Account['windows'][number]): string {

@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { METERED_CONSENTS } from '../../core/contracts/metered-consent.ts';
 import { keyAnswer, keyList, newKeyAnswer } from '../admin-shapes.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CliError } from '../cli-error.ts';
@@ -21,11 +22,12 @@ export function registerKeys(program: Command, context: CliContext): void {
       const found = await client.request('GET', '/admin/keys', keyList);
       context.show(command, found, () =>
         formatTable(
-          ['id', 'name', 'lanes', 'created', 'revoked'],
+          ['id', 'name', 'lanes', 'metered', 'created', 'revoked'],
           found.data.map((key) => [
             key.id,
             key.name,
             `${key.planLanes ? 'plan and keys' : 'keys only'}${key.admin ? ', admin' : ''}`,
+            key.metered,
             formatTime(key.createdAt),
             formatTime(key.revokedAt),
           ]),
@@ -38,15 +40,31 @@ export function registerKeys(program: Command, context: CliContext): void {
     .command('create')
     .description('make a key for an app; it is shown once')
     .requiredOption('--name <name>', 'what the key is for')
+    .addOption(meteredOption())
     .option('--plan', 'let the key use plan lanes: for your own apps only')
     .option('--yes', 'confirm without being asked')
-    .action(async (options: { name: string; plan?: boolean; yes?: boolean }, command: Command) => {
+    .action(async (options: { name: string; plan?: boolean; yes?: boolean; metered?: string }, command: Command) => {
       const planLanes = options.plan === true;
       if (planLanes) await confirmPlan(context.io, options.yes === true);
       const client = await context.connect(command);
-      const made = await client.request('POST', '/admin/keys', newKeyAnswer, { name: options.name, planLanes });
+      const made = await client.request('POST', '/admin/keys', newKeyAnswer, {
+        name: options.name,
+        planLanes,
+        ...(options.metered === undefined ? {} : { metered: options.metered }),
+      });
       if (!context.wantsJson(command)) context.io.err('The key is shown only now. Keep it in a safe place:');
       context.show(command, made, () => made.secret);
+    });
+
+  keys
+    .command('set')
+    .description('change what a key may spend')
+    .argument('<id>', 'as in `flatlane keys`')
+    .addOption(meteredOption().makeOptionMandatory())
+    .action(async (id: string, { metered }: { metered: string }, command: Command) => {
+      const client = await context.connect(command);
+      const changed = await client.request('PATCH', `/admin/keys/${encodeURIComponent(id)}`, keyAnswer, { metered });
+      context.show(command, changed, () => `Metered spend of key '${changed.key.name}' (${id}): ${metered}.`);
     });
 
   keys
@@ -58,6 +76,14 @@ export function registerKeys(program: Command, context: CliContext): void {
       const revoked = await client.request('DELETE', `/admin/keys/${encodeURIComponent(id)}`, keyAnswer);
       context.show(command, revoked, () => `Revoked key '${revoked.key.name}' (${id}).`);
     });
+}
+
+/** The choice for keys and routes alike. */
+export function meteredOption(): Option {
+  return new Option(
+    '--metered <consent>',
+    'calls that cost money by the token: never, ask (a request must allow it) or auto',
+  ).choices(METERED_CONSENTS);
 }
 
 async function confirmPlan(io: CliIo, yes: boolean): Promise<void> {

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import { meteredOption } from './keys.ts';
 import { anyAnswer, laneList, routeList } from '../admin-shapes.ts';
 import type { CliContext } from '../cli-context.ts';
 import { findLane } from '../find-lane.ts';
+import { formatText, UNKNOWN } from '../format-values.ts';
 import { formatTable } from '../table.ts';
 
 export function registerRoutes(program: Command, context: CliContext): void {
@@ -15,8 +17,8 @@ export function registerRoutes(program: Command, context: CliContext): void {
       const aliasOf = new Map(lanes.map(({ id, alias }) => [id, alias]));
       context.show(command, found, () =>
         formatTable(
-          ['model', 'lanes'],
-          found.data.map(({ model, lanes: rungs }) => [
+          ['model', 'lanes', 'metered', 'runs'],
+          found.data.map(({ model, lanes: rungs, metered, direct }) => [
             model,
             rungs
               .map((rung) => {
@@ -24,6 +26,8 @@ export function registerRoutes(program: Command, context: CliContext): void {
                 return rung.model === model || !rung.model ? alias : `${alias}=${rung.model}`;
               })
               .join(' > '),
+            formatText(metered),
+            direct === false ? 'as workflow' : UNKNOWN,
           ]),
           'No routes yet. Each model goes to the lanes that have it. Set an order with: flatlane routes set <model> <lane...>',
         ),
@@ -38,17 +42,25 @@ export function registerRoutes(program: Command, context: CliContext): void {
       '<lanes...>',
       "alias or id of each lane; alias=name where the lane's provider has another name for the model",
     )
-    .action(async (model: string, wanted: string[], _options: unknown, command: Command) => {
-      const client = await context.connect(command);
-      const lanes: { laneId: string; model?: string }[] = [];
-      for (const rung of wanted) {
-        const [aliasOrId = '', ...name] = rung.split('=');
-        const { id } = await findLane(client, aliasOrId);
-        lanes.push(name.length === 0 ? { laneId: id } : { laneId: id, model: name.join('=') });
-      }
-      const answer = await client.request('PUT', `/admin/routes/${pathOf(model)}`, anyAnswer, { lanes });
-      context.show(command, answer, () => `${model} is served by ${wanted.join(' > ')}.`);
-    });
+    .addOption(meteredOption())
+    .option('--durable', 'run requests as workflows also where there are key lanes only')
+    .action(
+      async (model: string, wanted: string[], options: { metered?: string; durable?: boolean }, command: Command) => {
+        const client = await context.connect(command);
+        const lanes: { laneId: string; model?: string }[] = [];
+        for (const rung of wanted) {
+          const [aliasOrId = '', ...name] = rung.split('=');
+          const { id } = await findLane(client, aliasOrId);
+          lanes.push(name.length === 0 ? { laneId: id } : { laneId: id, model: name.join('=') });
+        }
+        const answer = await client.request('PUT', `/admin/routes/${pathOf(model)}`, anyAnswer, {
+          lanes,
+          ...(options.metered === undefined ? {} : { metered: options.metered }),
+          ...(options.durable === true ? { direct: false } : {}),
+        });
+        context.show(command, answer, () => `${model} is served by ${wanted.join(' > ')}.`);
+      },
+    );
 
   routes
     .command('remove')

@@ -34,7 +34,8 @@ export function earliestReturn(
   return returns.length === 0 ? undefined : Math.min(...returns);
 }
 
-function outageOf(lane: PlannedLane, outages: LaneOutages): number {
+/** Unix milliseconds until which a lane takes nothing, by what was learnt last. */
+export function outageOf(lane: PlannedLane, outages: LaneOutages): number {
   return outages.get(lane.laneId) ?? lane.unavailableUntil;
 }
 

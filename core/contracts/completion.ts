@@ -9,6 +9,13 @@ export interface CompletionInput {
   readonly plan: readonly PlannedLane[];
   /** Unix milliseconds after which nobody waits for the answer. */
   readonly deadlineAt: number;
+  /** The caller waits for a lane while all of them are out. Absent: it is told at once. */
+  readonly wait?: {
+    /** Unix milliseconds; before `deadlineAt`. */
+    readonly until: number;
+    /** The model that the caller named, to look its lanes up anew. */
+    readonly model: string;
+  };
 }
 
 /** How a completion ended. The answer itself is in MongoDB. */

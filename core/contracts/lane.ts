@@ -14,7 +14,7 @@ const ALLOWED_FROM: Record<LaneState, readonly LaneState[]> = {
   ready: ['signing_in', 'cooling', 'unhealthy', 'needs_key', 'needs_login', 'off', 'ready'],
   cooling: ['ready', 'cooling', 'unhealthy'],
   unhealthy: ['ready', 'unhealthy', 'cooling', 'signing_in'],
-  needs_login: ['signing_in', 'ready', 'cooling', 'unhealthy', 'needs_login'],
+  needs_login: ['signing_in', 'ready', 'cooling', 'unhealthy', 'needs_login', 'off'],
   needs_key: ['ready', 'cooling', 'unhealthy', 'needs_key'],
   off: ['signing_in', 'ready', 'cooling', 'unhealthy', 'needs_login', 'needs_key', 'off'],
 };
@@ -41,3 +41,15 @@ export interface PlannedLane extends LaneRef {
   /** Unix milliseconds until which the lane takes nothing; 0 when it is ready. */
   readonly unavailableUntil: number;
 }
+
+/**
+ * What the owner wants of a lane, apart from the state it is in: no start, self-test or recovery of a worker ever undoes it.
+ * - none: it serves when its state allows
+ * - paused: it takes nothing new
+ * - draining: it takes nothing new, and is paused when all that is under way is finished
+ * - removing: it takes nothing new, and is taken away with its sign-in
+ */
+export type LaneHold = 'none' | 'paused' | 'draining' | 'removing';
+
+/** Turns at a time on one account: lanes.md has the figure above which the Codex CLI begins to refuse calls. */
+export const MOST_PLAN_CONCURRENCY = 16;

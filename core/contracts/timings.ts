@@ -30,6 +30,12 @@ export const REPLAN_AT_MOST_EVERY_MS = 5 * 60_000;
 /** The shortest durable wait when no lane is free and no reset time is known. */
 export const REPLAN_AT_LEAST_AFTER_MS = 5_000;
 
+/** While an interactive request waits for a lane, its lanes are looked at this often: 2,000 events of history in an hour. Reads MongoDB only. */
+export const LOOK_WHILE_WAITING_MS = 15_000;
+
+/** The longest that a caller may ask to wait for a lane: connections are rarely kept open longer. */
+export const LONGEST_WAIT_MS = 3_600_000;
+
 /** A window's end further away than this is not believed: the longest window is a week. */
 export const LONGEST_WINDOW_MS = 8 * 24 * 3_600_000;
 

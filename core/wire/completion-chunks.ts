@@ -6,27 +6,23 @@ export function completionChunks(completionJson: string, includeUsage: boolean):
   const { id, created, model } = completion;
   const usage = includeUsage ? { usage: null } : {};
   const head = { id, object: 'chat.completion.chunk', created, model } as const;
-  const chunks: ChatChunk[] = completion.choices.flatMap(({ index, message, finish_reason }) => [
-    {
-      ...head,
-      choices: [
-        {
-          index,
-          delta: {
-            role: 'assistant',
-            content: message.content ?? '',
-            ...(message.tool_calls === undefined
-              ? {}
-              : { tool_calls: message.tool_calls.map((call, at) => ({ index: at, ...call })) }),
-          },
-          logprobs: null,
-          finish_reason: null,
-        },
-      ],
-      ...usage,
-    },
+  const chunks: ChatChunk[] = completion.choices.flatMap(({ index, message, logprobs, finish_reason }) => [
+    { ...head, choices: [{ index, delta: toDelta(message), logprobs, finish_reason: null }], ...usage },
     { ...head, choices: [{ index, delta: {}, logprobs: null, finish_reason }], ...usage },
   ]);
   if (includeUsage) chunks.push({ ...head, choices: [], usage: completion.usage });
   return chunks.map((chunk) => JSON.stringify(chunk));
+}
+
+/** All that a message has, whoever wrote it: a refusal, reasoning, annotations. What is null is left out, as in a stream. */
+function toDelta(message: ChatCompletion['choices'][number]['message']): ChatChunk['choices'][number]['delta'] {
+  const { tool_calls, ...fields } = message;
+  return {
+    ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)),
+    role: 'assistant',
+    content: message.content ?? '',
+    ...(tool_calls === undefined || tool_calls === null
+      ? {}
+      : { tool_calls: tool_calls.map((call, at) => ({ index: at, ...call })) }),
+  };
 }

@@ -2,20 +2,28 @@ import type { TokenUsage } from '../lane-port.ts';
 import { isJsonObject } from './json-object.ts';
 
 /**
- * Reads the `usage` of a chat completion or of a stream's last chunk.
+ * Reads the `usage` of an answer or of a stream's last chunk: of a chat completion, of a response (which says input and output),
+ * or of embeddings (which have no output, so their total is their prompt).
  * @returns null where prompt or completion tokens are missing or no counts: unknown stays unknown. Details that a provider
  * leaves out are 0, for then it knows no cache and no reasoning.
  */
 export function readUsage(usage: unknown): TokenUsage | null {
   if (!isJsonObject(usage)) return null;
-  const promptTokens = readCount(usage['prompt_tokens']);
-  const completionTokens = readCount(usage['completion_tokens']);
+  const promptTokens = readCount(usage['prompt_tokens'] ?? usage['input_tokens']);
+  const noOutput = promptTokens !== null && usage['total_tokens'] === promptTokens ? 0 : null;
+  const completionTokens = readCount(usage['completion_tokens'] ?? usage['output_tokens'] ?? noOutput);
   if (promptTokens === null || completionTokens === null) return null;
   return {
     promptTokens,
-    cachedPromptTokens: Math.min(promptTokens, readDetail(usage['prompt_tokens_details'], 'cached_tokens')),
+    cachedPromptTokens: Math.min(
+      promptTokens,
+      readDetail(usage['prompt_tokens_details'] ?? usage['input_tokens_details'], 'cached_tokens'),
+    ),
     completionTokens,
-    reasoningTokens: Math.min(completionTokens, readDetail(usage['completion_tokens_details'], 'reasoning_tokens')),
+    reasoningTokens: Math.min(
+      completionTokens,
+      readDetail(usage['completion_tokens_details'] ?? usage['output_tokens_details'], 'reasoning_tokens'),
+    ),
   };
 }
 

@@ -44,6 +44,14 @@ export async function readWindows(rpc: RpcClient): Promise<PlanWindows> {
   return readPlanWindows(answer);
 }
 
+/**
+ * Ends the sign-in of this home: the CLI takes its tokens back at OpenAI as far as it can, and deletes them here.
+ * Other machines and browsers stay signed in. @throws RpcError
+ */
+export async function signOut(rpc: RpcClient): Promise<void> {
+  await rpc.call('account/logout', {}, NETWORK_CALL_TIMEOUT_MS);
+}
+
 const modelPage = z.object({
   data: z.array(
     z.object({

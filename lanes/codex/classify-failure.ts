@@ -9,6 +9,8 @@ export interface TurnFailure {
   readonly class: FailureClass;
   readonly reason: string;
   readonly upstreamStatus?: number;
+  /** The request's parameter that is at fault. */
+  readonly param?: string;
   /** What the caller gets if no other lane serves the request. */
   readonly callerError?: ApiError;
 }
@@ -99,12 +101,20 @@ function byStatus({ httpStatus, text }: TurnError): TurnFailure {
 }
 
 /**
+ * A prompt that the model's own checks refuse ends the stream, and comes as `other` with the upstream's sentence and without
+ * its code (measured). Unread, one caller's refused prompts would open the account's circuit breaker for all.
+ */
+const POLICY_WORDS = /invalid prompt|flagged (as|for)|usage polic|content polic|safety reasons/i;
+
+/**
  * `other` has a HTTP 400 in it as well: then its text is the upstream's JSON body, word for word (measured). A request that
  * was refused is refused again, on this lane and on the next, so it is the caller's; anything else under `other` is broken.
  */
 function otherError({ text }: TurnError): TurnFailure {
-  if (!text.startsWith('{'))
+  if (!text.startsWith('{')) {
+    if (POLICY_WORDS.test(text)) return policy();
     return { class: 'broken', reason: 'the turn failed for a reason that the CLI does not name' };
+  }
   if (/model[^"]{0,80} is not supported/i.test(text)) return modelUnavailable();
   if (/"context_length_exceeded"/.test(text)) return contextTooLong();
   if (/"(content_policy_violation|content_filter|invalid_prompt|cyber_policy)"/.test(text)) return policy();
@@ -126,11 +136,14 @@ export function failedOutcome(
   failure: TurnFailure,
   facts: Pick<AttemptFailure, 'answerStarted' | 'reachedUpstream' | 'unavailableUntil'>,
 ): LaneOutcome {
-  const { class: failureClass, reason, upstreamStatus, callerError } = failure;
-  const status = upstreamStatus === undefined ? {} : { upstreamStatus };
+  const { class: failureClass, reason, upstreamStatus, param, callerError } = failure;
+  const known = {
+    ...(upstreamStatus === undefined ? {} : { upstreamStatus }),
+    ...(param === undefined ? {} : { param }),
+  };
   const answer =
     callerError === undefined
       ? {}
       : { callerAnswer: { status: callerError.status, body: JSON.stringify(callerError.body) } };
-  return { ok: false, failure: { class: failureClass, reason, ...status, ...facts }, ...answer };
+  return { ok: false, failure: { class: failureClass, reason, ...known, ...facts }, ...answer };
 }

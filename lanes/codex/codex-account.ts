@@ -3,7 +3,14 @@ import type { Clock } from '../../core/clock.ts';
 import { baseChildEnvironment } from '../../core/config.ts';
 import type { Lane } from '../../core/lane-port.ts';
 import type { Logger } from '../../core/log.ts';
-import { readAccount, readModels, readWindows, type PlanModel, type SignedInAccount } from './account-reads.ts';
+import {
+  readAccount,
+  readModels,
+  readWindows,
+  signOut,
+  type PlanModel,
+  type SignedInAccount,
+} from './account-reads.ts';
 import { BARE_MODEL_SETTINGS, catalogueSetting, writeBareCatalogue } from './bare-model.ts';
 import { findCodexBinary, type CodexBinary } from './codex-binary.ts';
 import { createCodexLane } from './codex-lane.ts';
@@ -37,6 +44,8 @@ export interface CodexAccountOptions {
   /** Extra environment variables of the process, and extra `-c` settings: for proxies and tests. */
   readonly codexEnvironment: Readonly<Record<string, string>>;
   readonly codexConfig: readonly string[];
+  /** A Codex access token to be signed in with; it is in the environment of the process and nowhere on disk. */
+  readonly accessToken?: string | undefined;
   readonly log: Logger;
   readonly clock: Clock;
   /** Turns at a time, at most 16. */
@@ -60,6 +69,8 @@ export interface CodexAccount {
   readAccount(): Promise<SignedInAccount | null>;
   /** Reads the windows anew. @throws RpcError */
   readWindows(): Promise<PlanWindows>;
+  /** Ends the sign-in of this home. @throws RpcError */
+  signOut(): Promise<void>;
   listModels(): readonly PlanModel[];
   /** The process id of the running CLI; undefined while none is running. */
   pid(): number | undefined;
@@ -91,7 +102,16 @@ export function createCodexAccount(options: CodexAccountOptions): CodexAccount {
 
   const launch = async (): Promise<CodexProcess> => {
     prepared ??= await prepare();
-    return startCodexProcess({ ...prepared, homeDir, workDir: emptyDir, environment, log, onNotification });
+    // Not for `prepare`: signed in, the CLI would go to the network for its catalogue.
+    const token = options.accessToken === undefined ? {} : { CODEX_ACCESS_TOKEN: options.accessToken };
+    return startCodexProcess({
+      ...prepared,
+      homeDir,
+      workDir: emptyDir,
+      environment: { ...environment, ...token },
+      log,
+      onNotification,
+    });
   };
 
   const setSignedIn = (account: SignedInAccount | null): void => {
@@ -231,6 +251,12 @@ export function createCodexAccount(options: CodexAccountOptions): CodexAccount {
     async readWindows() {
       setWindows(await readWindows(running()));
       return windows;
+    },
+    async signOut() {
+      await login.cancel();
+      await signOut(running());
+      windows = UNKNOWN_WINDOWS;
+      setSignedIn(null);
     },
     listModels: () => models,
     pid: () => kept.current()?.pid,

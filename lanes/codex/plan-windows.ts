@@ -81,6 +81,18 @@ function kindOf(durationMinutes: number): PlanWindow['kind'] {
 }
 
 /**
+ * What the backend's own word on ordinary usage means: open, or out until then (Unix milliseconds). undefined where it has said
+ * nothing: neither a percentage nor a clock tells that a window is over or used up.
+ */
+export function usageVerdict(
+  windows: PlanWindows,
+  now: number,
+): { readonly open: true } | { readonly open: false; readonly until: number } | undefined {
+  if (windows.ordinaryUsageAllowed === null) return undefined;
+  return windows.ordinaryUsageAllowed ? { open: true } : { open: false, until: exhaustedUntil(windows, now) };
+}
+
+/**
  * Until when a plan that said "usage limit" takes nothing, in Unix milliseconds: the latest reset among its used-up windows.
  * At most 8 days ahead; one hour where no reset is known (credits run out without one).
  */

@@ -7,6 +7,7 @@ export const RPC_METHODS = [
   'account/read',
   'account/login/start',
   'account/login/cancel',
+  'account/logout',
   'account/rateLimits/read',
   'model/list',
   'thread/start',

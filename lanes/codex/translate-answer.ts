@@ -1,5 +1,5 @@
 import type { TokenUsage } from '../../core/lane-port.ts';
-import type { ChatChunk, ChatCompletion, ChatToolCall, ChatUsage, FinishReason } from '../../core/wire/chat-answer.ts';
+import type { ChatToolCall, FinishReason } from '../../core/wire/chat-answer.ts';
 import { finishReasonOf } from './classify-failure.ts';
 import type { TurnError, TurnEvent } from './turn-events.ts';
 
@@ -16,14 +16,8 @@ export interface AnswerStep {
   readonly end?: TurnEnd;
 }
 
-export interface AnswerOptions {
-  /** `chatcmpl-…`, the same on all chunks. */
-  readonly id: string;
-  /** Unix seconds. */
-  readonly created: number;
-  /** The model's name as the caller sees it. */
-  readonly model: string;
-  readonly includeUsage: boolean;
+/** What the caller asked for that decides what belongs to the answer. */
+export interface AnswerRules {
   /** Names of the offered functions. */
   readonly toolNames: ReadonlySet<string>;
   readonly parallelToolCalls: boolean;
@@ -31,24 +25,36 @@ export interface AnswerOptions {
   readonly json: boolean;
 }
 
+/** All that an answer has come to. */
+export interface AnswerParts {
+  readonly content: string;
+  readonly toolCalls: readonly ChatToolCall[];
+  readonly usage: TokenUsage | null;
+}
+
+/** How an answer is written: as a chat completion, or as a response. Called in order: opening, text, finish. */
+export interface AnswerWire<Whole extends object> {
+  opening(): readonly string[];
+  text(text: string): readonly string[];
+  finish(finishReason: FinishReason, parts: AnswerParts): readonly string[];
+  whole(finishReason: FinishReason, parts: AnswerParts): Whole;
+}
+
 /** Makes chunks and the whole answer out of a turn's events. A state machine without input or output. */
-export interface Answer {
+export interface Answer<Whole extends object = object> {
   take(event: TurnEvent): AnswerStep;
   /** The whole answer, once a step has ended as answered. */
-  completion(finishReason: FinishReason): ChatCompletion;
+  completion(finishReason: FinishReason): Whole;
   readonly usage: () => TokenUsage | null;
 }
 
 /** A message that begins while another is not complete: the connection broke in between. */
 const BEGUN_ANEW: TurnError = { name: 'responseStreamDisconnected', text: 'the answer began anew' };
 
-type Delta = ChatChunk['choices'][number]['delta'];
-
 /** Between two messages of one answer, as a remark and the answer after it. */
 const MESSAGE_GAP = '\n\n';
 
-export function createAnswer(options: AnswerOptions): Answer {
-  const base = { id: options.id, created: options.created, model: options.model };
+export function createAnswer<Whole extends object>(rules: AnswerRules, wire: AnswerWire<Whole>): Answer<Whole> {
   const toolCalls: ChatToolCall[] = [];
   const skipped = new Set<string>();
   let content = '';
@@ -59,18 +65,12 @@ export function createAnswer(options: AnswerOptions): Answer {
   /** The message that has begun and is not complete. */
   let openMessage: string | undefined;
 
-  const chunk = (delta: Delta, finishReason: FinishReason | null): string =>
-    JSON.stringify({
-      ...base,
-      object: 'chat.completion.chunk',
-      choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
-      ...(options.includeUsage ? { usage: null } : {}),
-    } satisfies ChatChunk);
+  const parts = (): AnswerParts => ({ content, toolCalls, usage });
 
-  const opening = (): string[] => {
+  const opening = (): readonly string[] => {
     if (started) return [];
     started = true;
-    return [chunk({ role: 'assistant', content: '' }, null)];
+    return wire.opening();
   };
 
   const addText = (itemId: string, text: string): AnswerStep => {
@@ -79,37 +79,18 @@ export function createAnswer(options: AnswerOptions): Answer {
     if (message?.itemId !== itemId) message = { itemId, text: '' };
     message.text += text;
     content += gap + text;
-    return { chunks: [...opening(), chunk({ content: gap + text }, null)] };
+    return { chunks: [...opening(), ...wire.text(gap + text)] };
   };
 
-  const finish = (finishReason: FinishReason): AnswerStep => {
-    const calls = toolCalls.flatMap((call, index) => [
-      chunk(
-        { tool_calls: [{ index, id: call.id, type: 'function', function: { ...call.function, arguments: '' } }] },
-        null,
-      ),
-      chunk({ tool_calls: [{ index, function: { arguments: call.function.arguments } }] }, null),
-    ]);
-    const totals = options.includeUsage
-      ? [
-          JSON.stringify({
-            ...base,
-            object: 'chat.completion.chunk',
-            choices: [],
-            usage: chatUsage(usage),
-          } satisfies ChatChunk),
-        ]
-      : [];
-    return {
-      chunks: [...opening(), ...calls, chunk({}, finishReason), ...totals],
-      end: { type: 'answered', finishReason },
-    };
-  };
+  const finish = (finishReason: FinishReason): AnswerStep => ({
+    chunks: [...opening(), ...wire.finish(finishReason, parts())],
+    end: { type: 'answered', finishReason },
+  });
 
   const addToolCall = (event: Extract<TurnEvent, { type: 'tool_call' }>): AnswerStep => {
-    if (!options.toolNames.has(event.name)) return nonsense('the model called a function that was not offered');
+    if (!rules.toolNames.has(event.name)) return nonsense('the model called a function that was not offered');
     // The model can't be told to make one call only; the caller who asked for that gets the first.
-    if (options.parallelToolCalls || toolCalls.length === 0) {
+    if (rules.parallelToolCalls || toolCalls.length === 0) {
       toolCalls.push({
         id: event.callId,
         type: 'function',
@@ -137,7 +118,7 @@ export function createAnswer(options: AnswerOptions): Answer {
           // Over a WebSocket the CLI's first retry comes without a word (measured): the same text would be sent again.
           if (openMessage !== undefined) return fail(BEGUN_ANEW);
           openMessage = event.itemId;
-          if (options.json && event.phase === 'commentary') skipped.add(event.itemId);
+          if (rules.json && event.phase === 'commentary') skipped.add(event.itemId);
           return { chunks: [] };
         case 'text':
           return addText(event.itemId, event.text);
@@ -159,24 +140,7 @@ export function createAnswer(options: AnswerOptions): Answer {
           return endTurn(event.status, event.error);
       }
     },
-    completion: (finishReason) => ({
-      ...base,
-      object: 'chat.completion',
-      choices: [
-        {
-          index: 0,
-          message: {
-            role: 'assistant',
-            content: content === '' && toolCalls.length > 0 ? null : content,
-            refusal: null,
-            ...(toolCalls.length > 0 ? { tool_calls: toolCalls } : {}),
-          },
-          logprobs: null,
-          finish_reason: finishReason,
-        },
-      ],
-      usage: chatUsage(usage),
-    }),
+    completion: (finishReason) => wire.whole(finishReason, parts()),
     usage: () => usage,
   };
 }
@@ -193,16 +157,4 @@ function addUsage(a: TokenUsage | null, b: TokenUsage | null): TokenUsage | null
     completionTokens: a.completionTokens + b.completionTokens,
     reasoningTokens: a.reasoningTokens + b.reasoningTokens,
   };
-}
-
-function chatUsage(usage: TokenUsage | null): ChatUsage | null {
-  return (
-    usage && {
-      prompt_tokens: usage.promptTokens,
-      completion_tokens: usage.completionTokens,
-      total_tokens: usage.promptTokens + usage.completionTokens,
-      prompt_tokens_details: { cached_tokens: usage.cachedPromptTokens },
-      completion_tokens_details: { reasoning_tokens: usage.reasoningTokens },
-    }
-  );
 }

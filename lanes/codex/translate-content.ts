@@ -55,7 +55,7 @@ export function userParts(content: ChatContent, param: string): readonly Content
  * Why an image is not taken. The CLI puts a sentence in the place of an image that it can't read and goes on, so a bad
  * image has to be found before.
  */
-function imageProblem(url: string): string | undefined {
+export function imageProblem(url: string): string | undefined {
   const head = DATA_URL_HEAD.exec(url);
   if (head === null) return 'A plan lane takes images as base64 data: URLs only, and never fetches one.';
   const magic = IMAGE_HEADS[(head[1] ?? '').toLowerCase()];

@@ -61,24 +61,37 @@ export function translateRequest(body: ChatRequest, supportedEfforts?: readonly 
   if (isRefusal(history)) return history;
   const format = translateFormat(body.response_format);
   const effort = body.reasoning_effort ?? undefined;
-  if (effort !== undefined && !(supportedEfforts ?? EFFORTS).includes(effort)) {
-    return unsupported('reasoning_effort', 'The model does not support this reasoning_effort on a plan lane.');
-  }
-  if (effort !== undefined && !EFFORTS.includes(effort)) {
-    return unsupported('reasoning_effort', `A plan lane supports reasoning_effort ${EFFORTS.join(', ')}.`);
-  }
-  const verbosity = body['verbosity'];
-  const knownVerbosity = typeof verbosity === 'string' && VERBOSITIES.includes(verbosity);
+  const otherEffort = refuseEffort(effort, supportedEfforts, 'reasoning_effort');
+  if (otherEffort !== undefined) return otherEffort;
   return {
     items: format.instruction === undefined ? history : [developerMessage(format.instruction), ...history],
     dynamicTools: offered.tools,
     ...(format.outputSchema === undefined ? {} : { outputSchema: format.outputSchema }),
     ...(effort === undefined ? {} : { effort }),
-    ...(knownVerbosity ? { verbosity } : {}),
+    ...knownVerbosity(body['verbosity']),
     json: format.json,
     parallelToolCalls: body.parallel_tool_calls !== false,
     ignoredParams: [...ignoredParams(body), ...offered.ignored],
   };
+}
+
+/** @param param the effort's name on the caller's wire */
+export function refuseEffort(
+  effort: string | undefined,
+  supportedEfforts: readonly string[] | undefined,
+  param: string,
+): Refusal | undefined {
+  if (effort === undefined) return undefined;
+  if (!(supportedEfforts ?? EFFORTS).includes(effort)) {
+    return unsupported(param, `The model does not support this ${param} on a plan lane.`);
+  }
+  if (!EFFORTS.includes(effort)) return unsupported(param, `A plan lane supports ${param} ${EFFORTS.join(', ')}.`);
+  return undefined;
+}
+
+/** The verbosity as a field of a turn; nothing where it is none that we know. */
+export function knownVerbosity(verbosity: unknown): Pick<TurnRequest, 'verbosity'> {
+  return typeof verbosity === 'string' && VERBOSITIES.includes(verbosity) ? { verbosity } : {};
 }
 
 /** What would change the shape of the answer must be refused, not ignored. */
@@ -97,7 +110,7 @@ function refuseOtherShapes(body: ChatRequest): Refusal | undefined {
   return undefined;
 }
 
-const isSet = (value: unknown): boolean => value !== undefined && value !== null;
+export const isSet = (value: unknown): boolean => value !== undefined && value !== null;
 
 function ignoredParams(body: ChatRequest): string[] {
   return Object.keys(body)

@@ -28,7 +28,12 @@ function isFunction(tool: Tool): tool is ChatTool {
  * Functions are offered as the CLI's dynamic tools. `tool_choice` can be honoured as `auto` (the only value that the CLI sends,
  * measured) and as `none` (nothing is offered); to demand a call there is no way, and asking for it in words would be a guess.
  */
-export function translateTools(body: ChatRequest): OfferedTools | Refusal {
+export function translateTools(
+  body: Pick<ChatRequest, 'tools' | 'tool_choice'>,
+  wire: 'chat' | 'responses' = 'chat',
+): OfferedTools | Refusal {
+  // In a chat completion a function is inside of its tool, in a response it is the tool.
+  const inside = wire === 'chat' ? 'function.' : '';
   const choice = body.tool_choice ?? 'auto';
   if (choice !== 'auto' && choice !== 'none') {
     return unsupported('tool_choice', "A plan lane supports the tool_choice values 'auto' and 'none'.");
@@ -39,12 +44,12 @@ export function translateTools(body: ChatRequest): OfferedTools | Refusal {
   for (const [index, tool] of (body.tools ?? []).entries()) {
     if (!isFunction(tool)) return unsupported(`tools[${index}]`, 'A plan lane supports function tools only.');
     const { name, description = '', parameters, strict } = tool.function;
-    if (names.has(name)) return unsupported(`tools[${index}].function.name`, 'Two tools have the same name.');
+    if (names.has(name)) return unsupported(`tools[${index}].${inside}name`, 'Two tools have the same name.');
     names.add(name);
     if (RESERVED_NAME.test(name)) {
-      return unsupported(`tools[${index}].function.name`, 'A plan lane can not offer a function of this name.');
+      return unsupported(`tools[${index}].${inside}name`, 'A plan lane can not offer a function of this name.');
     }
-    if (strict === true) ignored.push('tools.function.strict');
+    if (strict === true) ignored.push(`tools.${inside}strict`);
     tools.push({ type: 'function', name, description, inputSchema: parameters ?? { type: 'object', properties: {} } });
   }
   return { tools: choice === 'none' ? [] : tools, ignored: [...new Set(ignored)] };

@@ -7,9 +7,10 @@ import type { AttemptLimits } from './attempt-limits.ts';
 import { ANSWER_LIMIT_BYTES, ERROR_BODY_LIMIT_BYTES, readText } from './bounded-body.ts';
 import { classifyResponse } from './classify-response.ts';
 import { describeError } from './describe-error.ts';
-import { readCompletion } from './read-completion.ts';
-import { readChatStream } from './read-stream.ts';
-import { asksForUsage, toProviderBody } from './request-body.ts';
+import type { ProviderQuirks } from './presets.ts';
+import { PROVIDER_OPERATIONS, type ProviderOperation } from './provider-operation.ts';
+import { asksForUsage } from './request-body.ts';
+import { unsupportedParam } from './unsupported-param.ts';
 
 /** After `[DONE]` a provider gets this long to end the body; ended properly, its connection can be used again. */
 const BODY_END_WAIT_MS = 100;
@@ -21,6 +22,7 @@ export interface CompletionAttempt {
   readonly call: LaneCall;
   readonly limits: AttemptLimits;
   readonly send: SendRequest;
+  readonly quirks: ProviderQuirks;
   readonly clock: Clock;
 }
 
@@ -32,17 +34,22 @@ interface Progress {
   upstreamStatus?: number;
 }
 
-/** Sends one completion and reads its answer. Never throws: whatever happens is an outcome with a class. */
+/** Sends one request and reads its answer. Never throws: whatever happens is an outcome with a class. */
 export async function attemptCompletion(attempt: CompletionAttempt): Promise<LaneOutcome> {
   const progress: Progress = { reachedUpstream: false, answerStarted: false, callerLost: false };
+  const param = unsupportedParam(attempt.call.body, attempt.quirks);
+  if (param !== undefined) {
+    return failed(progress, { class: 'unsupported', param, reason: `this provider can’t do '${param}'` });
+  }
   try {
-    const payload = Buffer.from(toProviderBody(attempt.call));
+    const operation = operationOf(attempt.call);
+    const payload = Buffer.from(operation.toBody(attempt.call, attempt.quirks));
     const response = await attempt.send(trackedBody(payload, progress), payload.byteLength);
     // A body that is given up must not bring the process down; whoever reads it gets the error as well.
     response.body.on('error', () => {});
     progress.upstreamStatus = response.statusCode;
     if (response.statusCode !== 200) return await readRefusal(attempt, response, progress);
-    if (!attempt.call.stream) return await readWhole(response, progress);
+    if (!attempt.call.stream) return await readWhole(operation, response, progress);
     return await readStreamed(attempt, response, progress);
   } catch (error) {
     const endedBy = attempt.limits.endedBy();
@@ -63,7 +70,7 @@ function* trackedBody(payload: Buffer, progress: Progress): Generator<Buffer> {
 }
 
 async function readRefusal(
-  { limits, clock }: CompletionAttempt,
+  { call, limits, clock }: CompletionAttempt,
   response: Dispatcher.ResponseData,
   progress: Progress,
 ): Promise<LaneOutcome> {
@@ -72,6 +79,7 @@ async function readRefusal(
     return '';
   });
   const { failure, callerAnswer } = classifyResponse({
+    operation: call.operation ?? 'chat',
     status: response.statusCode,
     headers: response.headers,
     body,
@@ -81,8 +89,14 @@ async function readRefusal(
   return callerAnswer === undefined ? outcome : { ...outcome, callerAnswer };
 }
 
-async function readWhole(response: Dispatcher.ResponseData, progress: Progress): Promise<LaneOutcome> {
-  const reading = readCompletion(await readText(response.body, ANSWER_LIMIT_BYTES));
+export const operationOf = (call: LaneCall): ProviderOperation => PROVIDER_OPERATIONS[call.operation ?? 'chat'];
+
+async function readWhole(
+  operation: ProviderOperation,
+  response: Dispatcher.ResponseData,
+  progress: Progress,
+): Promise<LaneOutcome> {
+  const reading = operation.readWhole(await readText(response.body, ANSWER_LIMIT_BYTES));
   if (!reading.whole) return broken(progress, reading.reason);
   return { ok: true, body: reading.body, usage: readUsage(reading.usage), ignoredParams: [] };
 }
@@ -92,11 +106,6 @@ async function readStreamed(
   response: Dispatcher.ResponseData,
   progress: Progress,
 ): Promise<LaneOutcome> {
-  const contentType = String(response.headers['content-type'] ?? 'text/event-stream');
-  if (!contentType.toLowerCase().startsWith('text/event-stream')) {
-    response.body.destroy();
-    return broken(progress, 'the provider did not stream');
-  }
   let bodyEnd: NodeJS.Timeout | undefined;
   const passOn = async (chunkJson: string): Promise<void> => {
     progress.answerStarted = true;
@@ -111,11 +120,31 @@ async function readStreamed(
     bodyEnd = setTimeout(() => response.body.destroy(), BODY_END_WAIT_MS);
   };
   const passUsage = asksForUsage(call.body);
-  const end = await readChatStream({ body: response.body, passUsage, passOn, ending }).finally(() =>
-    clearTimeout(bodyEnd),
-  );
+  const contentType = String(response.headers['content-type'] ?? 'text/event-stream').toLowerCase();
+  if (contentType.startsWith('application/json')) return streamWhole(call, response, progress, passOn);
+  if (!contentType.startsWith('text/event-stream')) {
+    response.body.destroy();
+    return broken(progress, 'the provider did not stream');
+  }
+  const end = await operationOf(call)
+    .readStream({ body: response.body, passUsage, passOn, ending })
+    .finally(() => clearTimeout(bodyEnd));
   if (!end.whole) return broken(progress, end.reason);
   return { ok: true, body: JSON.stringify(end.completion), usage: readUsage(end.usage), ignoredParams: [] };
+}
+
+/** Some providers answer a request for a stream with a whole completion: the caller gets it as the chunks that it expects. */
+async function streamWhole(
+  call: LaneCall,
+  response: Dispatcher.ResponseData,
+  progress: Progress,
+  passOn: (chunkJson: string) => Promise<void>,
+): Promise<LaneOutcome> {
+  const operation = operationOf(call);
+  const outcome = await readWhole(operation, response, progress);
+  if (!outcome.ok) return outcome;
+  for (const chunk of operation.chunksOf(outcome.body, asksForUsage(call.body))) await passOn(chunk);
+  return outcome;
 }
 
 type FailedOutcome = Extract<LaneOutcome, { ok: false }>;

@@ -1,11 +1,14 @@
 import type { AttemptFailure, FailureClass } from '../../core/contracts/failure.ts';
 import { HOLD_WITHOUT_RESET_MS } from '../../core/contracts/timings.ts';
 import { ApiError } from '../../core/errors.ts';
+import type { Operation } from '../../core/lane-port.ts';
 import { isJsonObject, parseJson, type JsonObject } from '../../core/wire/json-object.ts';
 import { readRetryAfter, type ResponseHeaders } from './retry-after.ts';
 
 /** An answer of a provider with another status than 200. */
 export interface RefusedResponse {
+  /** Which endpoint was asked; `chat`, which every provider has, where it is left out. */
+  readonly operation?: Operation;
   readonly status: number;
   readonly headers: ResponseHeaders;
   /** The body's text; empty where there was none, or where it was past the limit for error bodies. */
@@ -51,6 +54,7 @@ export function classifyResponse(response: RefusedResponse): Classified {
     const redirect = status >= 300;
     return failed('broken', redirect ? 'the provider redirects, which is not followed' : `no answer with ${status}`);
   }
+  if (lacksEndpoint(response, error)) return failed('unsupported', 'the provider does not have this endpoint');
   switch (status) {
     case 401:
       return failed('unauthorized', 'the provider does not accept the key');
@@ -63,6 +67,9 @@ export function classifyResponse(response: RefusedResponse): Classified {
       return failed('unauthorized', 'the provider does not let the key do this');
     case 404:
       if (!isJsonObject(parsed)) return failed('broken', 'a 404 that is not the API’s: is the base URL right?');
+      // An item that the provider can't find, say: the caller's own.
+      if (typeof error['param'] === 'string' && error['param'].startsWith('input'))
+        return told('caller_fault', 'the provider refused the input with 404');
       return told('model_unavailable', 'the provider does not have the model');
     case 408:
     case 409:
@@ -80,6 +87,14 @@ export function classifyResponse(response: RefusedResponse): Classified {
         ? failed('overloaded', 'the provider is overloaded', readRetryAfter(headers, now))
         : failed('broken', `the provider answered ${status}`);
   }
+}
+
+/** Providers without `/responses` or `/embeddings` say 404 (or 405, 501) and name neither a model nor a parameter. */
+function lacksEndpoint({ operation = 'chat', status }: RefusedResponse, error: JsonObject): boolean {
+  if (operation === 'chat' || ![404, 405, 501].includes(status)) return false;
+  const { code, message } = error;
+  const namesModel = code === 'model_not_found' || (typeof message === 'string' && /model/i.test(message));
+  return !namesModel && (error['param'] ?? null) === null;
 }
 
 /** OpenRouter's 403 for an input that its moderation flagged: the caller's content, not the lane's key. */

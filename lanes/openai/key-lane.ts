@@ -2,15 +2,16 @@ import type { Clock } from '../../core/clock.ts';
 import { ApiError } from '../../core/errors.ts';
 import type { Lane } from '../../core/lane-port.ts';
 import type { Logger } from '../../core/log.ts';
-import { attemptCompletion, type SendRequest } from './attempt-completion.ts';
+import { attemptCompletion, operationOf, type SendRequest } from './attempt-completion.ts';
 import { createAttemptLimits } from './attempt-limits.ts';
 import { parseBaseUrl } from './check-address.ts';
 import { createConnectionPool } from './connection-pool.ts';
+import type { ProviderQuirks } from './presets.ts';
 
 export interface KeyLaneOptions {
   readonly laneId: string;
   readonly alias: string;
-  /** For example https://api.openai.com/v1; `/chat/completions` is added to its path, a query is kept. */
+  /** For example https://api.openai.com/v1; the path of the operation (`/chat/completions`) is added, a query is kept. */
   readonly baseUrl: string;
   readonly apiKey: string;
   /** Further headers that the owner of the lane set. */
@@ -18,6 +19,8 @@ export interface KeyLaneOptions {
   /** Header that carries the key. `authorization`, the default, has it as a bearer token; any other has the bare key. */
   readonly authHeader?: string;
   readonly allowPrivateAddresses: boolean;
+  /** Where the provider is stricter than OpenAI. */
+  readonly quirks?: ProviderQuirks;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -33,7 +36,8 @@ export interface KeyLane extends Lane {
  */
 export function createKeyLane(options: KeyLaneOptions): KeyLane {
   const url = parseBaseUrl(options.baseUrl, options);
-  const path = `${url.pathname}/chat/completions${url.search}`;
+  // A URL without a path has one all the same, a single slash.
+  const basePath = url.pathname.replace(/\/$/, '');
   const headers = requestHeaders(options);
   const pool = createConnectionPool(options);
   const log = options.log.child({ laneId: options.laneId, lane: options.alias });
@@ -44,7 +48,7 @@ export function createKeyLane(options: KeyLaneOptions): KeyLane {
         const send: SendRequest = (body, bytes) =>
           pool.request({
             origin: url.origin,
-            path,
+            path: `${basePath}${operationOf(call).path}${url.search}`,
             method: 'POST',
             headers: {
               ...headers,
@@ -55,7 +59,13 @@ export function createKeyLane(options: KeyLaneOptions): KeyLane {
             body: body as unknown as Buffer,
             signal: limits.signal,
           });
-        const outcome = await attemptCompletion({ call, limits, send, clock: options.clock });
+        const outcome = await attemptCompletion({
+          call,
+          limits,
+          send,
+          quirks: options.quirks ?? {},
+          clock: options.clock,
+        });
         if (!outcome.ok) log.debug({ requestId: call.requestId, failure: outcome.failure }, 'an attempt failed');
         return outcome;
       } finally {

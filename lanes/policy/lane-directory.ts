@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import { namesOf } from './route-rungs.ts';
 import { planLanes, type LanePermissions, type LanePlanResult, type LaneView, type RouteView } from './plan-lanes.ts';
 
 /** Answers which lanes may serve a model, from a picture of lanes and routes that is at most a moment old. */
@@ -43,10 +44,8 @@ export function createLaneDirectory({ listLanes, listRoutes, clock }: LaneDirect
     },
     async models(permissions) {
       const { lanes, routes } = await look();
-      const listed = lanes
-        .filter((lane) => lane.kind === 'key' || permissions.planLanes)
-        .flatMap((lane) => lane.models);
-      const names = new Set([...routes.map((route) => route._id), ...listed.filter((name) => name !== '*')]);
+      const listed = lanes.filter((lane) => lane.kind === 'key' || permissions.planLanes).flatMap(namesOf);
+      const names = new Set([...routes.map((route) => route._id), ...listed]);
       return [...names].sort();
     },
     refresh: () => (picture = undefined),

@@ -18,6 +18,8 @@ export interface BenchWorld {
 
 export const PLAN_MODEL = 'gpt-5.5';
 export const KEY_MODEL = 'gpt-5.4';
+/** The same key lane under a route that wants a workflow for each request. */
+export const DURABLE_KEY_MODEL = 'gpt-5.4-mini';
 
 interface StandInsReady {
   readonly chatgpt: {
@@ -27,7 +29,7 @@ interface StandInsReady {
   readonly openai: { readonly url: string; readonly key: string };
 }
 
-/** Two accounts on PLAN_MODEL, a key lane on KEY_MODEL, and nothing that could fall back from one to the other. */
+/** Two accounts on PLAN_MODEL, a key lane on KEY_MODEL and DURABLE_KEY_MODEL, and nothing that could fall back from one to the other. */
 export async function startBenchWorld(): Promise<BenchWorld> {
   const dataDir = await mkdtemp(resolve('.flatlane-bench-'));
   const standIns = startLineProcess('test/standins/main.js', [
@@ -57,6 +59,7 @@ export async function startBenchWorld(): Promise<BenchWorld> {
     const keyLane = await admin.addKeyLane({ alias: 'key', baseUrl: openai.url, apiKey: openai.key, concurrency: 128 });
     await admin.setRoute(PLAN_MODEL, [home.id, work.id]);
     await admin.setRoute(KEY_MODEL, [keyLane]);
+    await admin.call('PUT', `/admin/routes/${DURABLE_KEY_MODEL}`, { lanes: [{ laneId: keyLane }], direct: false });
     return { url: `${url}/v1`, key, admin, api: createOpenaiHttp(`${url}/v1`, key), direct: openai, gateway, stop };
   } catch (error) {
     await stop();

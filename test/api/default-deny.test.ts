@@ -53,6 +53,8 @@ describe('the public port', () => {
         'GET /v1/models/*',
         'HEAD /v1/models/*',
         'POST /v1/chat/completions',
+        'POST /v1/responses',
+        'POST /v1/embeddings',
         'POST /v1/files',
         'GET /v1/files',
         'HEAD /v1/files',

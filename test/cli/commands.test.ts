@@ -106,6 +106,58 @@ describe('flatlane lanes', () => {
     });
   });
 
+  it('adds a key lane by a preset, with headers, names of models and prices', async () => {
+    bench.admin.on('POST /admin/key-lanes', { status: 201, body: { lane: KEY_LANE } });
+    bench.secretOnStandardInput = 'sk-a\n';
+    const more = [
+      '--header',
+      'x-a=b=c',
+      '--header',
+      'x-d=e',
+      '--map',
+      'gpt=vendor/gpt',
+      '--price',
+      'vendor/gpt=2.5/10/0.25',
+    ];
+    await bench.flatlane(
+      'lanes',
+      'add-key',
+      '--alias',
+      'or',
+      '--preset',
+      'openrouter',
+      '--auth-header',
+      'x-key',
+      ...more,
+    );
+    expect(bench.admin.seen[0]?.body).toEqual({
+      alias: 'or',
+      preset: 'openrouter',
+      apiKey: 'sk-a',
+      authHeader: 'x-key',
+      headers: { 'x-a': 'b=c', 'x-d': 'e' },
+      modelMap: { gpt: 'vendor/gpt' },
+      prices: { 'vendor/gpt': { inputUsd: 2.5, outputUsd: 10, cachedInputUsd: 0.25 } },
+    });
+  });
+
+  it('adds a lane over a server without a key, and asks for none', async () => {
+    bench.admin.on('POST /admin/key-lanes', { status: 201, body: { lane: KEY_LANE } });
+    expect(await bench.flatlane('lanes', 'add-key', '--alias', 'own', '--preset', 'ollama', '--keyless')).toBe(0);
+    expect(bench.admin.seen[0]?.body).toEqual({ alias: 'own', preset: 'ollama' });
+  });
+
+  it.each([
+    ['--header', 'x-a'],
+    ['--map', '=x'],
+    ['--price', 'gpt=2'],
+    ['--price', 'gpt=a/b'],
+    ['--price', 'gpt=1/2/3/4'],
+  ])('refuses %s %s and sends nothing', async (option, value) => {
+    expect(await bench.flatlane('lanes', 'add-key', '--alias', 'x', '--preset', 'openai', option, value)).toBe(1);
+    expect(bench.admin.seen).toEqual([]);
+  });
+
   it.each([
     ['no key on standard input', [], /Pipe it in/],
     ['a variable that is not set', ['--key-env', 'NOT_SET'], /NOT_SET is empty or not set/],
@@ -145,7 +197,10 @@ describe('flatlane routes', () => {
     ];
     bench.admin.on('GET /admin/routes', { data: [{ model: 'gpt-5.5', lanes }] });
     expect(await bench.flatlane('routes')).toBe(0);
-    expect(bench.out).toEqual(['MODEL    LANES', 'gpt-5.5  main > openai=openai/gpt-5.5 > gone (removed)']);
+    expect(bench.out).toEqual([
+      'MODEL    LANES                                          METERED  RUNS',
+      'gpt-5.5  main > openai=openai/gpt-5.5 > gone (removed)  -        -',
+    ]);
   });
 
   it('sets a route in order, with another name of the model at a lane', async () => {
@@ -155,6 +210,12 @@ describe('flatlane routes', () => {
     expect(bench.admin.seen.at(-1)?.body).toEqual({
       lanes: [{ laneId: ACCOUNT.id, model: 'gpt-5.5' }, { laneId: KEY_LANE.id }],
     });
+  });
+
+  it('sets a route with its consent, as workflows', async () => {
+    bench.admin.on('PUT /admin/routes/gpt-5.5', (body: unknown) => ({ route: body }));
+    expect(await bench.flatlane('routes', 'set', 'gpt-5.5', 'openai', '--metered', 'ask', '--durable')).toBe(0);
+    expect(bench.admin.seen.at(-1)?.body).toEqual({ lanes: [{ laneId: KEY_LANE.id }], metered: 'ask', direct: false });
   });
 
   it('removes a route', async () => {
@@ -169,10 +230,20 @@ describe('flatlane keys', () => {
     bench.admin.on('GET /admin/keys', { data: [KEY, { ...KEY, id: 'key_2', admin: true, planLanes: true }] });
     expect(await bench.flatlane('keys')).toBe(0);
     expect(bench.out).toEqual([
-      'ID     NAME    LANES                 CREATED            REVOKED',
-      'key_1  my app  keys only             2026-09-21 14:13Z  -',
-      'key_2  my app  plan and keys, admin  2026-09-21 14:13Z  -',
+      'ID     NAME    LANES                 METERED  CREATED            REVOKED',
+      'key_1  my app  keys only             auto     2026-09-21 14:13Z  -',
+      'key_2  my app  plan and keys, admin  auto     2026-09-21 14:13Z  -',
     ]);
+  });
+
+  it('makes a key with a consent, and changes it', async () => {
+    bench.admin.on('POST /admin/keys', { status: 201, body: { key: KEY, secret: 'sk-fl-secret' } });
+    bench.admin.on('PATCH /admin/keys/key_1', { key: { ...KEY, metered: 'ask' } });
+    expect(await bench.flatlane('keys', 'create', '--name', 'my app', '--metered', 'never')).toBe(0);
+    expect(bench.admin.seen.at(-1)?.body).toEqual({ name: 'my app', planLanes: false, metered: 'never' });
+    expect(await bench.flatlane('keys', 'set', 'key_1', '--metered', 'ask')).toBe(0);
+    expect(bench.admin.seen.at(-1)?.body).toEqual({ metered: 'ask' });
+    expect(await bench.flatlane('keys', 'set', 'key_1', '--metered', 'sometimes')).toBe(1);
   });
 
   it('makes a key for key lanes, and writes nothing but the key to standard output', async () => {

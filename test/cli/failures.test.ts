@@ -1,9 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
-import { ADMIN_KEY, failed } from './admin-fake.ts';
+import { failed } from './admin-fake.ts';
 import { startCliBench, type CliBench } from './cli-bench.ts';
 
 let bench: CliBench;
@@ -53,25 +50,19 @@ describe('flatlane, when something is wrong', () => {
 });
 
 describe('the admin key', () => {
-  it('is taken from the data folder, and its absence is told', async () => {
+  it('is asked for where it is not given', async () => {
     vi.stubEnv('FLATLANE_ADMIN_KEY', undefined);
-    const folder = await mkdtemp(join(tmpdir(), 'flatlane-cli-'));
-    bench.admin.on('GET /admin/lanes', { data: [] });
-    const attempt = (): Promise<unknown> =>
-      createProgram({
-        out: () => {},
-        err: () => {},
-        confirm: async () => null,
-        readSecret: async () => '',
-        readEnvironment: () => undefined,
-        interrupted: new AbortController().signal,
-        now: () => 0,
-        sleep: async () => {},
-      }).parseAsync(['--admin-url', bench.admin.url, '--data', folder, 'lanes'], { from: 'user' });
-    await expect(attempt()).rejects.toThrow(/There is no admin key: .*admin-key can't be read/);
-    await writeFile(join(folder, 'admin-key'), `${ADMIN_KEY}\n`);
-    await attempt();
-    expect(bench.admin.seen).toHaveLength(1);
-    await rm(folder, { recursive: true });
+    const attempt = createProgram({
+      out: () => {},
+      err: () => {},
+      confirm: async () => null,
+      readSecret: async () => '',
+      readEnvironment: () => undefined,
+      interrupted: new AbortController().signal,
+      now: () => 0,
+      sleep: async () => {},
+    }).parseAsync(['--admin-url', bench.admin.url, 'lanes'], { from: 'user' });
+    await expect(attempt).rejects.toThrow(/There is no admin key\. Set FLATLANE_ADMIN_KEY/);
+    expect(bench.admin.seen).toHaveLength(0);
   });
 });

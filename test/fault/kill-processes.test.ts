@@ -83,6 +83,20 @@ describe('a batch of 500 lines and more', () => {
     expect(check).toMatchObject(flawless(500));
   });
 
+  it('comes out whole when MongoDB is killed in the middle', async () => {
+    const { batch, check, wasted } = await runWithFault(500, 100, async () => {
+      const { pid } = apart.mongodb;
+      if (pid === null) throw new Error('MongoDB does not run');
+      process.kill(pid, 'SIGKILL');
+    });
+    expect(batch.status).toBe('completed');
+    expect(batch.request_counts).toEqual({ total: 500, completed: 500, failed: 0 });
+    expect(check).toMatchObject(flawless(500));
+    // An answer that was on its way is held until the database is back: nothing is asked for again.
+    expect(wasted).toBeLessThanOrEqual(PLAN_SLOTS);
+    expect(check.paidTwice).toBe(0);
+  });
+
   it('comes out whole when the Temporal server is killed in the middle', async () => {
     const { batch, check } = await runWithFault(500, 100, async () => {
       const { pid } = apart.temporal;

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createLogger } from '../../core/log.ts';
-import { isProcessAlive } from '../../stack/process-life.ts';
+import { isProcessAlive } from '../../core/process-alive.ts';
 import { ensureTools, startStack } from '../../stack/start-stack.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';
 

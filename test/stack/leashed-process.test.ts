@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { describeEnd, startLeashed, type LeashedProcess } from '../../stack/leashed-process.ts';
-import { isProcessAlive } from '../../stack/process-life.ts';
+import { isProcessAlive } from '../../core/process-alive.ts';
 
 function start(script: string, more: { graceMs?: number; watchesStdin?: boolean } = {}): LeashedProcess {
   return startLeashed({ file: process.execPath, args: ['-e', script], env: {}, graceMs: 5_000, ...more });

@@ -20,6 +20,7 @@
  * | `limit` | plan: end of the window (`usage_limit_reached`); API: `insufficient_quota` |
  * | `context` | the prompt is too long |
  * | `policy` | the prompt is against the content policy |
+ * | `failed:CODE` | plan only: the stream begins and then says `response.failed` with that code |
  * | `half` | some deltas, then the connection is cut |
  * | `hang` | never answers |
  * | `html` `broken` `error200` `endless` | API only: status 200 with a page, cut JSON, an error body, a body without an end |
@@ -45,7 +46,10 @@ export interface ToolWord {
 
 const BARE_FAILURES = ['limit', 'context', 'policy', 'half', 'hang', 'html', 'broken', 'error200', 'endless'] as const;
 type BareFailure = (typeof BARE_FAILURES)[number];
-export type Failure = { readonly kind: BareFailure } | { readonly kind: 'status'; readonly status: number };
+export type Failure =
+  | { readonly kind: BareFailure }
+  | { readonly kind: 'status'; readonly status: number }
+  | { readonly kind: 'failed'; readonly code: string };
 
 const NOTHING: MagicWords = {
   delayMs: 0,
@@ -117,7 +121,7 @@ function readWords(found: readonly string[]): MagicWords {
     else if (name === 'cached') words.cachedTokens = amount;
     else if (name === 'length') words.finishLength = true;
     else if (name === 'retry-after') words.retryAfterSeconds = Number.parseFloat(argument);
-    else words.failure ??= readFailure(name, amount);
+    else words.failure ??= readFailure(name, argument, amount);
   }
   if (size !== undefined) words.text = filler(size, seed);
   return { ...words, tools };
@@ -129,8 +133,9 @@ function readTool(argument: string): ToolWord {
   return { name: argument.slice(0, colon), arguments: argument.slice(colon + 1) };
 }
 
-function readFailure(name: string, amount: number): Failure | undefined {
+function readFailure(name: string, argument: string, amount: number): Failure | undefined {
   if (name === 'status') return { kind: 'status', status: amount };
+  if (name === 'failed') return { kind: 'failed', code: argument };
   const kind = BARE_FAILURES.find((failure) => failure === name);
   return kind === undefined ? undefined : { kind };
 }

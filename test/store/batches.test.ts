@@ -66,6 +66,14 @@ describe('batches', () => {
 });
 
 describe('outcomes of lines', () => {
+  it('does not take its own outcome, written twice, for a second one', async () => {
+    const first = [result('own', 1), result('own', 2)];
+    expect(await world.results.insertMany(first.slice(0, 1))).toEqual({ stored: [1], duplicates: [] });
+    // The first write was half done when its acknowledgement was lost: the same is sent again.
+    expect(await world.results.insertMany(first)).toEqual({ stored: [1, 2], duplicates: [] });
+    expect(await world.results.insertMany([result('own', 2)])).toEqual({ stored: [], duplicates: [2] });
+  });
+
   it('are kept once: the first stands', async () => {
     expect(await world.results.insertOnce(result('b1', 1, { body: '"first"' }))).toBe('stored');
     expect(await world.results.insertOnce(result('b1', 1, { body: '"second"' }))).toBe('duplicate');

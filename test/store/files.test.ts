@@ -78,7 +78,7 @@ describe('files', () => {
 
   it('keeps the first of two documents with one id', async () => {
     const file = await world.putFile('x');
-    expect(await world.files.insertOnce({ ...file, filename: 'second.jsonl' })).toBe(false);
+    expect(await world.files.insertOnce({ ...file, bodyId: 'other', filename: 'second.jsonl' })).toBe(false);
     expect(await world.files.find(file._id)).toMatchObject({ filename: 'input.jsonl' });
   });
 

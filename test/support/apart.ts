@@ -16,10 +16,17 @@ export interface Apart {
   readonly temporal: RunningPart;
   readonly mongodb: RunningPart;
   readonly api: SpawnedNode;
+  /** SIGKILL to the api, and another one on the same port over the same data folder. */
+  replaceApi(): Promise<void>;
   /** The worker that runs now. */
   worker(): SpawnedNode;
   /** Starts a worker over the same data folder, after the one before was killed. */
   startWorker(): Promise<SpawnedNode>;
+  /**
+   * Starts a worker on another machine: one with a data folder of its own, and no account in it. `shared` puts it on the
+   * first one's folder instead, while that one runs.
+   */
+  startSecondWorker(folder?: 'own' | 'shared'): Promise<SpawnedNode>;
   readonly admin: AdminHttp;
   readonly adminKey: string;
   readonly openaiClient: OpenAI;
@@ -29,7 +36,11 @@ export interface Apart {
   stop(): Promise<void>;
 }
 
-export async function startApart(accounts: Readonly<Record<string, AccountScript>>): Promise<Apart> {
+/** @param extra further settings of the api and of the workers */
+export async function startApart(
+  accounts: Readonly<Record<string, AccountScript>>,
+  extra: Readonly<Record<string, string>> = {},
+): Promise<Apart> {
   const dataDir = await newDataDir();
   const log = createLogger('error', 'test');
   const quiet = { dataDir, log, onProgress: () => undefined };
@@ -55,12 +66,19 @@ export async function startApart(accounts: Readonly<Record<string, AccountScript
       FLATLANE_ADMIN_PORT: '0',
       FLATLANE_LOG_LEVEL: 'info',
       ...codexEnvironment(chatgpt),
+      ...extra,
     };
-    const api = spawnNode('api/main.js', [], environment);
+    let api = spawnNode('api/main.js', [], environment);
     stops.push(() => api.stop());
-    const adminKey = (await api.waitFor(/First admin key, shown once: (sk-fl-\S+)/))[1] ?? '';
+    const adminKey = (await api.waitFor(/Admin key, shown once: (sk-fl-\S+)/))[1] ?? '';
     const url = (await api.waitFor(/"url":"([^"]+)"/))[1] ?? '';
     const adminUrl = (await api.waitFor(/"adminUrl":"([^"]+)"/))[1] ?? '';
+
+    const replaceApi = async (): Promise<void> => {
+      await api.kill();
+      api = spawnNode('api/main.js', [], { ...environment, FLATLANE_PORT: new URL(url).port });
+      await api.waitFor(/the api listens/);
+    };
 
     let worker: SpawnedNode | undefined;
     stops.push(async () => worker?.stop());
@@ -70,17 +88,29 @@ export async function startApart(accounts: Readonly<Record<string, AccountScript
       return worker;
     };
     await startWorker();
+    const startSecondWorker = async (where: 'own' | 'shared' = 'own'): Promise<SpawnedNode> => {
+      const folder = where === 'own' ? await newDataDir() : dataDir;
+      if (where === 'own') stops.push(() => rm(folder, { recursive: true, force: true }));
+      const second = spawnNode('workers/main.js', [], { ...environment, FLATLANE_DATA: folder });
+      stops.push(() => second.stop());
+      await second.waitFor(/the worker takes tasks/);
+      return second;
+    };
     const database: Database = await connectDatabase(mongodb.address, 'flatlane');
     stops.push(() => database.close());
     return {
       temporal,
       mongodb,
-      api,
+      get api() {
+        return api;
+      },
+      replaceApi,
       worker: () => {
         if (worker === undefined) throw new Error('no worker was started');
         return worker;
       },
       startWorker,
+      startSecondWorker,
       admin: createAdminHttp(adminUrl, adminKey),
       adminKey,
       openaiClient: new OpenAI({ apiKey: adminKey, baseURL: `${url}/v1`, maxRetries: 5 }),

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { registerAccountCareRoutes } from '../../api/admin/account-care-routes.ts';
 import { registerAccountRoutes } from '../../api/admin/account-routes.ts';
 import { registerKeyRoutes } from '../../api/admin/key-routes.ts';
 import { registerLaneRoutes } from '../../api/admin/lane-routes.ts';
@@ -7,9 +8,11 @@ import type { RunCompletion } from '../../api/completions/run-completion.ts';
 import { createApp } from '../../api/create-app.ts';
 import { registerBatchRoutes } from '../../api/routes/batches.ts';
 import { registerChatRoutes } from '../../api/routes/chat-completions.ts';
+import { registerEmbeddingsRoutes } from '../../api/routes/embeddings.ts';
 import { registerFileRoutes } from '../../api/routes/files.ts';
 import { registerHealthRoutes } from '../../api/routes/health.ts';
 import { registerModelRoutes } from '../../api/routes/models.ts';
+import { registerResponsesRoutes } from '../../api/routes/responses.ts';
 import { systemClock } from '../../core/clock.ts';
 import { createSecretBox, newMasterKey } from '../../core/secret-box.ts';
 import { createLaneDirectory } from '../../lanes/policy/lane-directory.ts';
@@ -40,6 +43,8 @@ export async function createApiWorld() {
   const world = {
     lanes: [plantLaneDoc('k')] as LaneDoc[],
     runCompletion: (() => Promise.reject(new Error('no completion is planted'))) as RunCompletion,
+    /** The direct path; the same as the other while a test does not tell them apart. */
+    runDirect: undefined as RunCompletion | undefined,
   };
   const keyDoc = (secret: string, admin: boolean): KeyDoc => ({
     _id: secretBox.hashKey(secret),
@@ -65,7 +70,16 @@ export async function createApiWorld() {
   watch(publicApp);
   registerHealthRoutes(publicApp, { checks: { mongodb: async () => 'ok' }, stopping: () => false });
   registerModelRoutes(publicApp, { directory });
-  registerChatRoutes(publicApp, { runCompletion: (call) => world.runCompletion(call), directory, clock });
+  const completions = {
+    runCompletion: ((call) => world.runCompletion(call)) as RunCompletion,
+    runDirect: ((call) => (world.runDirect ?? world.runCompletion)(call)) as RunCompletion,
+    directory,
+    clock,
+    pingAfterMs: 15_000,
+  };
+  registerChatRoutes(publicApp, completions);
+  registerResponsesRoutes(publicApp, completions);
+  registerEmbeddingsRoutes(publicApp, completions);
   registerFileRoutes(publicApp, {
     files: untouched('files'),
     batches: untouched('batches'),
@@ -82,7 +96,13 @@ export async function createApiWorld() {
 
   const adminApp = createApp({ keys, secretBox, log, defaultAccess: 'admin' });
   watch(adminApp);
-  registerAccountRoutes(adminApp, { lanes, clock });
+  registerAccountRoutes(adminApp, { lanes, secretBox, clock });
+  registerAccountCareRoutes(adminApp, {
+    lanes,
+    routes: untouched('routes'),
+    windowSamples: untouched('windowSamples'),
+    directory,
+  });
   registerLaneRoutes(adminApp, {
     lanes,
     routes: untouched('routes'),

@@ -1,7 +1,7 @@
 import { pino, type Logger } from 'pino';
 import type { AttemptFailure, FailureClass } from '../../core/contracts/failure.ts';
 import type { PlannedLane } from '../../core/contracts/lane.ts';
-import type { LaneDoc } from '../../store/lanes.ts';
+import { UNTOUCHED_LANE, type LaneDoc } from '../../store/lanes.ts';
 
 /** Small things that many tests plant: a failure, a lane, a log. */
 
@@ -49,6 +49,7 @@ export function plantLaneDoc(_id: string, given: Partial<LaneDoc> = {}): LaneDoc
     baseUrl: null,
     sealedKey: null,
     allowPrivateAddresses: false,
+    ...UNTOUCHED_LANE,
     ...given,
   };
 }

@@ -13,13 +13,14 @@ afterEach(async () => {
 function setUp(docs: LaneDoc[]) {
   const events: string[] = [];
   const { log, lines } = keptLog();
-  const world = { docs, failServe: false, failHost: false, claims: true };
+  const world = { docs, failServe: false, failHost: false, claims: true, lost: false };
   const hostLane = (doc: LaneDoc): Hosted => {
     if (world.failHost) throw new Error('sealed with another key');
     events.push(`host ${doc._id}`);
     return {
       lane: { laneOf: doc._id } as unknown as Hosted['lane'],
       concurrency: doc.concurrency,
+      lost: () => world.lost,
       refresh: (changed) => void events.push(`refresh ${changed._id} ${changed.state}`),
       stop: async () => void events.push(`stop ${doc._id}`),
     };
@@ -27,7 +28,7 @@ function setUp(docs: LaneDoc[]) {
   const host = createLaneHost({
     hostId: 'host_1',
     hostKeyLane: hostLane,
-    hostPlanLane: hostLane,
+    hostPlanLane: async (doc) => hostLane(doc),
     serve: async (laneId, concurrency) => {
       if (world.failServe) throw new Error('Temporal is away');
       events.push(`serve ${laneId} ${concurrency} ${host.find(laneId) === undefined ? 'too early' : 'findable'}`);
@@ -115,6 +116,23 @@ describe('the lane host', () => {
       expect(events.filter((event) => event.startsWith('refresh fine')).length).toBeGreaterThan(2),
     );
     expect(lines.filter((line) => line.includes('could not be hosted'))).toHaveLength(1);
+  });
+
+  it('begins a lane anew that may not go on as it is', async () => {
+    const { host, world, events } = setUp([plantLaneDoc('k')]);
+    await host.start();
+    world.lost = true;
+    await eventually(() => expect(events).toContain('stop k'));
+    world.lost = false;
+    await eventually(() => expect(events.slice(-1)[0]).toBe('refresh k ready'));
+    expect(events.slice(0, 6)).toEqual([
+      'host k',
+      'serve k 4 findable',
+      'end serving k',
+      'stop k',
+      'host k',
+      'serve k 4 findable',
+    ]);
   });
 
   it('ends all that it hosts when it is stopped: first the tasks, then the lane', async () => {

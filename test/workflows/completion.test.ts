@@ -147,6 +147,27 @@ describe('a completion', () => {
     expect(settled[0]?.failure.class).toBe('broken');
   });
 
+  it('tells of the lane that will be back, not of the one that can’t do it', async () => {
+    const resetsAt = Date.now() + 3_600_000;
+    lanes.a = fail('window_exhausted', { unavailableUntil: resetsAt });
+    lanes.b = fail('unsupported', { param: 'n' });
+    await (await start()).result();
+    const plan: PlannedLane[] = [plantLane('a', { unavailableUntil: resetsAt }), plantLane('b')];
+    await (await start({ plan })).result();
+    expect(settled).toMatchObject([
+      { resetsAt, failure: { class: 'window_exhausted' } },
+      { resetsAt, failure: { class: 'lane_unavailable' } },
+    ]);
+  });
+
+  it('tells which parameter it was when no lane can do what is asked', async () => {
+    lanes.a = fail('unsupported', { param: 'n' });
+    lanes.b = fail('model_unavailable');
+    await (await start()).result();
+    expect(settled).toMatchObject([{ failure: { class: 'unsupported', param: 'n' } }]);
+    expect(settled[0]).not.toHaveProperty('resetsAt');
+  });
+
   it('fails at once when a part of the answer has reached the caller', async () => {
     lanes.a = fail('broken', { answerStarted: true });
     expect(await (await start()).result()).toMatchObject({ answered: false });

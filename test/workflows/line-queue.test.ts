@@ -3,6 +3,7 @@ import { ATTEMPTS_KEPT, GROUP_LINES, GROUPS_IN_FLIGHT } from '../../core/contrac
 import type { PlannedLane } from '../../core/contracts/lane.ts';
 import {
   afterPause,
+  firstReturn,
   nextAttempt,
   nextReturn,
   pauseOf,
@@ -129,8 +130,18 @@ describe('nextReturn', () => {
   });
 });
 
+describe('firstReturn', () => {
+  it('is when the first lane that is out comes back, and unknown while every lane is open', () => {
+    const plans = { m: [plantLane('a', { unavailableUntil: NOW + 10 }), KEY] };
+    expect(firstReturn(state([line(1)], plans), NOW)).toBe(NOW + 10);
+    expect(firstReturn(state([line(1)], plans, { outages: new Map([['key', NOW + 5]]) }), NOW)).toBe(NOW + 5);
+    expect(firstReturn(state([line(1)], plans), NOW + 10)).toBeUndefined();
+    expect(firstReturn(state([], plans), NOW)).toBeUndefined();
+  });
+});
+
 describe('a line that has used up its lanes', () => {
-  const tried = (outcome: 'broken' | 'window_exhausted', attempt = 1) =>
+  const tried = (outcome: 'broken' | 'window_exhausted' | 'unsupported', attempt = 1) =>
     ({ laneId: 'plan', attempt, outcome, reachedUpstream: true, startedAt: NOW, durationMs: 1 }) as const;
 
   it('is kept for a while when it failed in passing, longer the second time, and then given up', () => {
@@ -140,6 +151,12 @@ describe('a line that has used up its lanes', () => {
     expect(first).toBeGreaterThan(0);
     expect(second).toBeGreaterThan(first ?? 0);
     expect(pauseOf(afterPause(afterPause(broken)))).toBeUndefined();
+  });
+
+  it('is kept for the lane that failed in passing, whatever another one can’t do', () => {
+    const attempts = [tried('broken'), tried('unsupported', 2)];
+    expect(pauseOf({ ...line(1, 'm', ['plan', 'key']), attempts })).toBeGreaterThan(0);
+    expect(pauseOf({ ...line(1), attempts: [tried('unsupported')] })).toBeUndefined();
   });
 
   it('is given up at once when it failed for a reason that stays', () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createFinalizeBatch } from '../../../activities/batch/finalize-batch.ts';
 import { resultFileId } from '../../../activities/batch/write-result-file.ts';
+import { lineKey } from '../../../core/contracts/ids.ts';
 import { createBatchWorld, DAY_MS, OWNER, result, rows, type BatchWorld } from '../../support/batch-world.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
 
@@ -38,6 +39,27 @@ const bodies = (): Promise<number> => database.db.collection('bodies.files').cou
 const failed = { kind: 'failed', statusCode: 400, body: '{"error":{"code":"x"}}', usage: null } as const;
 
 describe('the end of a batch', () => {
+  it('makes up for entries of the lane log that a crash has cut off', async () => {
+    const batchId = await running(3);
+    await world.results.insertMany([result(batchId, 1), result(batchId, 2)]);
+    const first = lineKey(batchId, 1);
+    const paid = { itemId: first, batchId, keyId: OWNER, laneId: 'lane', costMicros: 7, meterMicros: 8, at: 1 };
+    await world.ledger.settle([{ ...paid, _id: `${first}#1.1` }]);
+    await world.finalizeBatch({ batchId, reason: 'cancelled' });
+    expect(await world.laneLog.find(first)).toMatchObject({
+      status: 'answered',
+      keyId: OWNER,
+      model: 'm',
+      laneId: 'lane',
+      usage: { promptTokens: 10 },
+      costMicros: 7,
+      meterMicros: 8,
+    });
+    expect(await world.laneLog.find(lineKey(batchId, 2))).toMatchObject({ status: 'answered', costMicros: 0 });
+    // The third was never asked of a lane.
+    expect(await world.laneLog.find(lineKey(batchId, 3))).toBeNull();
+  });
+
   it('writes every line once, in line order, with counts and usage of what is there', async () => {
     const batchId = await running(310);
     const bad = new Set([2, 100, 251, 310]);

@@ -9,7 +9,7 @@ import type { LedgerDoc } from '../../../store/ledger.ts';
 import { keptLog, plantLane } from '../../support/planted.ts';
 
 // What is tried again while the database is away is `persist`'s own test.
-vi.mock('../../../activities/serve/persist.ts', () => ({
+vi.mock('../../../core/persist.ts', () => ({
   persist: (_log: unknown, write: () => Promise<unknown>) => write(),
 }));
 

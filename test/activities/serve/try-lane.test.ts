@@ -1,12 +1,12 @@
 import { CancelledFailure } from '@temporalio/activity';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { tryLane, type LaneTry, type TriedLane } from '../../../activities/serve/try-lane.ts';
-import type { HostedLane } from '../../../activities/serve/hosted-lane.ts';
+import { tryLane, type ActivityTry, type TriedLane } from '../../../activities/serve/try-lane.ts';
+import type { HostedLane } from '../../../lanes/policy/hosted-lane.ts';
 import type { AttemptFailure } from '../../../core/contracts/failure.ts';
 import { ATTEMPT_DEADLINE_MS, INTERACTIVE_SLOT_WAIT_MS } from '../../../core/contracts/timings.ts';
 import type { LaneCall, LaneOutcome } from '../../../core/lane-port.ts';
-import { createSlots } from '../../../workers/slots.ts';
+import { createSlots } from '../../../lanes/policy/slots.ts';
 import { createMovableClock } from '../../support/movable-clock.ts';
 import { plantFailure, plantLane } from '../../support/planted.ts';
 
@@ -34,7 +34,7 @@ function setUp(complete: (call: LaneCall) => Promise<LaneOutcome> = async () => 
     reportFailure: async (failure) => void reported.push(failure),
     reportAnswer: async () => void reported.push('answer'),
   };
-  const run = (given: Partial<LaneTry> = {}): Promise<TriedLane> =>
+  const run = (given: Partial<ActivityTry> = {}): Promise<TriedLane> =>
     environment.run(() =>
       tryLane({ find: () => (world.hosted ? hosted : undefined) }, clock, {
         itemId: 'req_1',
@@ -79,6 +79,16 @@ describe('an attempt on a lane', () => {
     expect(calls[0]).toMatchObject({ requestId: 'req_1', model: 'theirs', body: { model: 'asked' }, stream: false });
     expect(reported).toEqual(['answer']);
     expect(slots.inUse).toBe(0);
+  });
+
+  it('ends an answer that no document can hold: once, without harm to the lane, and paid for', async () => {
+    const huge: LaneOutcome = { ...ANSWER, body: `{"a":"${'é'.repeat(8 * 1024 * 1024)}"}` };
+    const { reported, run } = setUp(async () => huge);
+    const { outcome, record, billed } = await run();
+    expect(outcome).toMatchObject({ ok: false, failure: { class: 'caller_fault' }, callerAnswer: { status: 502 } });
+    expect(record).toMatchObject({ outcome: 'caller_fault', reachedUpstream: true });
+    expect(billed).toEqual({ usage: null });
+    expect(reported).toEqual(['answer']);
   });
 
   it('ends at the attempt’s own limit where the request may take longer', async () => {

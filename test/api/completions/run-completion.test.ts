@@ -70,6 +70,7 @@ function setUp() {
   const run = (given: Partial<CompletionCall> = {}) =>
     runCompletion({
       requestId: 'req_1',
+      operation: 'chat',
       keyId: 'key_1',
       model: 'm',
       body: { model: 'm', messages: [] },
@@ -87,7 +88,7 @@ function setUp() {
     return found;
   };
   const turn = (ms = 0): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
-  return { hub, docs, world, caller, chunks, run, sink, turn };
+  return { clock, hub, docs, world, caller, chunks, run, sink, turn };
 }
 
 describe('a completion as a workflow', () => {
@@ -101,6 +102,15 @@ describe('a completion as a workflow', () => {
     expect(JSON.stringify(world.started)).not.toMatch(/prompt|token/);
     await sink().send(done);
     await running;
+  });
+
+  it('refuses a body that no document can hold, and starts nothing', async () => {
+    const { docs, world, run } = setUp();
+    // Twelve megabytes as they came: each number is written out in full.
+    const body = { numbers: Array<number>(800_000).fill(1e20) };
+    await expect(run({ body })).rejects.toMatchObject({ errorName: 'request_too_large' });
+    expect(docs.size).toBe(0);
+    expect(world.started).toEqual([]);
   });
 
   it('passes chunks on and ends with what the channel says', async () => {
@@ -169,6 +179,16 @@ describe('a silent reply channel', () => {
     const running = run();
     await turn(5_000);
     expect(await running).toEqual({ type: 'failed', status: result.status, body: result.body, attempts: 2 });
+  });
+
+  it('says of a stored failure when to try again, counted from now', async () => {
+    const { clock, world, run, turn } = setUp();
+    world.result = async () => outcome;
+    const at = clock.now() - 1_000;
+    world.stored = { status: 429, body: '{"error":1}', laneId: null, at, retryAfterMs: 60_000, shouldRetry: false };
+    const running = run();
+    await turn(5_000);
+    expect(await running).toMatchObject({ type: 'failed', retryAfterMs: 59_000, shouldRetry: false });
   });
 
   it('loses to the channel when that speaks after all', async () => {

@@ -11,7 +11,7 @@ const MAY_BECOME: Record<LaneState, readonly LaneState[]> = {
   unhealthy: ['signing_in', 'ready', 'cooling', 'needs_login', 'needs_key', 'off'],
   needs_login: ['signing_in', 'ready', 'off'],
   needs_key: ['ready', 'off'],
-  off: ['signing_in', 'ready'],
+  off: ['signing_in', 'ready', 'needs_login'],
 };
 
 describe('the states of a lane', () => {

@@ -47,6 +47,13 @@ describe('a stored completion as chunks', () => {
     ]);
   });
 
+  it('keeps a refusal, and what a provider adds', () => {
+    const [first] = chunksOf(completion({ refusal: 'I can’t', reasoning_content: 'hm' }, 'stop'), false);
+    expect(first).toMatchObject({
+      choices: [{ delta: { role: 'assistant', content: '', refusal: 'I can’t', reasoning_content: 'hm' } }],
+    });
+  });
+
   it('has null usage on each chunk and the usage on a last one without choices, when asked for', () => {
     const chunks = chunksOf(completion({ content: 'hi' }, 'stop'), true);
     expect(chunks.map((chunk) => chunk['usage'])).toEqual([null, null, usage]);

@@ -37,6 +37,27 @@ describe('readUsage', () => {
     expect(readUsage(usage)).toMatchObject({ cachedPromptTokens: 3, reasoningTokens: 2 });
   });
 
+  it('reads what a response calls input and output', () => {
+    const usage = {
+      input_tokens: 20,
+      input_tokens_details: { cached_tokens: 8 },
+      output_tokens: 10,
+      output_tokens_details: { reasoning_tokens: 4 },
+      total_tokens: 30,
+    };
+    expect(readUsage(usage)).toEqual({
+      promptTokens: 20,
+      cachedPromptTokens: 8,
+      completionTokens: 10,
+      reasoningTokens: 4,
+    });
+  });
+
+  it('takes embeddings as without output only where the total says so', () => {
+    expect(readUsage({ prompt_tokens: 3, total_tokens: 3 })).toMatchObject({ promptTokens: 3, completionTokens: 0 });
+    expect(readUsage({ prompt_tokens: 3, total_tokens: 5 })).toBeNull();
+  });
+
   it.each([
     null,
     undefined,

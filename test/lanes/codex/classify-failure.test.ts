@@ -79,6 +79,17 @@ describe('classifyTurnError', () => {
     expect(failure.callerError?.body.error).toMatchObject({ type, code });
   });
 
+  it.each([
+    'Invalid prompt: your prompt was flagged as potentially violating our usage policy. Please try again.',
+    'This content was flagged for possible cybersecurity risk.',
+    "Invalid prompt: we've limited access to this content for safety reasons.",
+  ])('takes a prompt that the model refused as the caller’s: %s', (text) => {
+    expect(classifyTurnError(error('other', undefined, text))).toMatchObject({
+      class: 'caller_fault',
+      callerError: { errorName: 'content_policy_violation' },
+    });
+  });
+
   it('finds a refused look at the account, which has no status', () => {
     const text = 'Reconnecting... 2/5\nworkspace routing discovery unauthorized (401)';
     expect(classifyTurnError(error('responseStreamDisconnected', undefined, text)).class).toBe('unauthorized');

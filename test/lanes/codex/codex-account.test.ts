@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { personalAccessToken } from '../../standins/chatgpt/tokens.ts';
 import { says, signIn, startAccount, textOf, type SignedInAccount } from './signed-in-account.ts';
 
 let under: SignedInAccount;
@@ -66,6 +69,32 @@ describe('an account', () => {
     under.backend.script('main', { unauthorized: true });
     for (let call = 0; call < 2; call += 1) await under.complete(says('x'));
     expect(under.account.status().state).toBe('needs_login');
+  });
+
+  it('signs out: the tokens are taken back, and it takes nothing more', async () => {
+    await under.account.start();
+    await signIn(under);
+    await under.account.signOut();
+    expect(under.backend.revocations()).toBe(1);
+    expect(under.account.status()).toMatchObject({ state: 'needs_login', windows: { windows: [] } });
+    expect(under.heard.auth).toEqual(['needs_login', 'ready', 'needs_login']);
+    expect(await under.complete(says('x'))).toMatchObject({ failure: { class: 'lane_unavailable' } });
+    expect(await signIn(under)).toMatchObject({ state: 'ready' });
+  });
+
+  it.each([
+    ['is signed in by an access token in its environment', personalAccessToken('main'), 'ready'],
+    ['needs a login when its access token is not accepted', personalAccessToken('nobody'), 'needs_login'],
+  ])('%s', async (_, accessToken, state) => {
+    const bearer = await startAccount(4, [], accessToken);
+    try {
+      expect(await bearer.account.start()).toMatchObject({ state });
+      const outcome = await bearer.complete(says('x'));
+      expect(outcome.ok).toBe(state === 'ready');
+      expect(existsSync(join(bearer.homeDir, 'auth.json'))).toBe(false);
+    } finally {
+      await bearer.close();
+    }
   });
 
   it('finds itself signed in after a restart of its process', async () => {

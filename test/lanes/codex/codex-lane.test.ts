@@ -223,6 +223,10 @@ describe('a completion on a plan lane', () => {
     expect(under.backend.attempts()).toEqual([]);
   });
 
+  it('names the parameter that it can’t do', async () => {
+    expect(await under.complete({ n: 2 })).toMatchObject({ failure: { class: 'unsupported', param: 'n' } });
+  });
+
   it('asks nothing upstream for a model out of the catalogue', async () => {
     const outcome = await under.complete(says('x'), { model: 'gpt-nobody-has' });
     expect(outcome).toMatchObject({

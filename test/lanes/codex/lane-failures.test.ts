@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RpcError } from '../../../lanes/codex/rpc-client.ts';
+import { runTurn } from '../../../lanes/codex/run-turn.ts';
+import { startCodex } from '../../standins/codex-driver.ts';
 import { collector, says, signIn, startAccount, textOf, type SignedInAccount } from './signed-in-account.ts';
 
 let under: SignedInAccount;
@@ -102,5 +105,45 @@ describe('a lane that is full', () => {
     abort.abort();
     await Promise.all(running);
     expect(textOf(await under.complete(says('x')))).toBe('echo: x');
+  });
+});
+
+describe('a CLI that has too much to do', () => {
+  it('is overloaded, and harms the lane no more than that', async () => {
+    const refuse = (method: string): Promise<unknown> =>
+      Promise.reject(new RpcError('refused', `${method} was refused`, -32_001));
+    const result = await runTurn(
+      {
+        rpc: { call: refuse, listen: () => () => undefined, initialized: () => undefined, fail: () => undefined },
+        pid: 1,
+        configWarnings: () => [],
+        exited: new Promise(() => undefined),
+        onExit: () => () => undefined,
+        stop: () => Promise.resolve(),
+      },
+      {
+        model: 'm',
+        request: {} as never,
+        answer: {} as never,
+        workDir: '/',
+        remainingMs: 1_000,
+        signal: new AbortController().signal,
+        onChunk: undefined,
+      },
+    );
+    expect(result).toMatchObject({ ok: false, failure: { class: 'overloaded' } });
+  });
+
+  it('says so with the code that is taken for it', async () => {
+    const { codexEnvironment, codexConfig } = under.backend;
+    const codex = await startCodex({ environment: codexEnvironment, config: codexConfig });
+    try {
+      const refused = codex.until((message) => message.error !== undefined, 0);
+      // Not each of them is answered by a CLI that is this busy, so none is waited for.
+      for (let call = 0; call < 800; call += 1) codex.call('model/list', {}).catch(() => undefined);
+      expect(await refused).toMatchObject({ error: { code: -32_001 } });
+    } finally {
+      await codex.close();
+    }
   });
 });

@@ -5,6 +5,7 @@ import {
   mergePlanWindows,
   readPlanWindows,
   UNKNOWN_WINDOWS,
+  usageVerdict,
   type PlanWindows,
 } from '../../../lanes/codex/plan-windows.ts';
 
@@ -64,6 +65,26 @@ describe('mergePlanWindows', () => {
     const primary = { usedPercent: 100, windowDurationMins: 300, resetsAt: seconds };
     expect(mergePlanWindows(known, { rateLimits: { limitId: 'codex_other', primary } })).toBe(known);
     expect(mergePlanWindows(known, { surprise: true })).toBe(known);
+  });
+});
+
+describe('usageVerdict', () => {
+  const usedUp = { rateLimits: { ...snapshot, primary: { ...snapshot.primary, usedPercent: 100 } } };
+
+  it.each([
+    [
+      'open where the backend says so, whatever the percentage',
+      { ...usedUp, ordinaryUsageAllowed: true },
+      { open: true },
+    ],
+    [
+      'out until the reset where it says no',
+      { ...usedUp, ordinaryUsageAllowed: false },
+      { open: false, until: NOW + 3_600_000 },
+    ],
+    ['unknown where it says nothing, whatever the percentage', usedUp, undefined],
+  ])('is %s', (_, answer, expected) => {
+    expect(usageVerdict(readPlanWindows(answer), NOW)).toEqual(expected);
   });
 });
 

@@ -22,7 +22,11 @@ export interface SignedInAccount {
 }
 
 /** @param extraConfig further `-c` settings */
-export async function startAccount(maxInFlight = 4, extraConfig: readonly string[] = []): Promise<SignedInAccount> {
+export async function startAccount(
+  maxInFlight = 4,
+  extraConfig: readonly string[] = [],
+  accessToken?: string,
+): Promise<SignedInAccount> {
   const backend = await startChatgptBackend();
   const folder = await mkdtemp(join(tmpdir(), 'flatlane-account-'));
   const homeDir = join(folder, 'home');
@@ -34,6 +38,7 @@ export async function startAccount(maxInFlight = 4, extraConfig: readonly string
     workDir: join(folder, 'work'),
     codexEnvironment: backend.codexEnvironment,
     codexConfig: [...backend.codexConfig, ...extraConfig],
+    accessToken,
     log: createLogger('silent', 'test'),
     clock: systemClock,
     maxInFlight,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { ChatChunk } from '../../../core/wire/chat-answer.ts';
-import { createAnswer, type Answer, type AnswerOptions, type TurnEnd } from '../../../lanes/codex/translate-answer.ts';
+import type { ChatChunk, ChatCompletion } from '../../../core/wire/chat-answer.ts';
+import { createChatWire, type ChatWireOptions } from '../../../lanes/codex/chat-wire.ts';
+import { createAnswer, type Answer, type AnswerRules, type TurnEnd } from '../../../lanes/codex/translate-answer.ts';
 import type { TurnEvent } from '../../../lanes/codex/turn-events.ts';
 
 const usage = { promptTokens: 100, cachedPromptTokens: 20, completionTokens: 5, reasoningTokens: 2 };
@@ -30,13 +31,13 @@ const turnDone: TurnEvent = { type: 'turn_done', status: 'completed', error: nul
 
 function run(
   events: readonly TurnEvent[],
-  options: Partial<AnswerOptions> = {},
+  options: Partial<AnswerRules & ChatWireOptions> = {},
 ): {
-  answer: Answer;
+  answer: Answer<ChatCompletion>;
   chunks: ChatChunk[];
   end: TurnEnd | undefined;
 } {
-  const answer = createAnswer({
+  const all = {
     id: 'chatcmpl-1',
     created: 1_800_000_000,
     model: 'm',
@@ -45,7 +46,9 @@ function run(
     parallelToolCalls: true,
     json: false,
     ...options,
-  });
+  };
+  const { id, created, model, includeUsage } = all;
+  const answer = createAnswer(all, createChatWire({ id, created, model, includeUsage }));
   const chunks: ChatChunk[] = [];
   let end: TurnEnd | undefined;
   for (const event of events) {

@@ -108,3 +108,24 @@ describe('classifyResponse', () => {
     }
   });
 });
+
+describe('an endpoint that a provider does not have', () => {
+  const missing = (operation: 'chat' | 'responses' | 'embeddings', status: number, body: string): FailureClass =>
+    classifyResponse({ operation, status, headers: {}, body, now: NOW }).failure.class;
+
+  it.each([
+    ['responses', 404, error({ message: 'Unknown request URL: POST /v1/responses.' }), 'unsupported'],
+    ['responses', 404, HTML, 'unsupported'],
+    ['responses', 405, '', 'unsupported'],
+    ['embeddings', 501, error({}), 'unsupported'],
+    ['responses', 404, error({ code: 'model_not_found' }), 'model_unavailable'],
+    ['responses', 404, error({ message: 'The model does not exist' }), 'model_unavailable'],
+    ['embeddings', 404, error({ param: 'model' }), 'model_unavailable'],
+    ['responses', 404, error({ param: 'input[0].id' }), 'caller_fault'],
+    ['chat', 404, error({}), 'model_unavailable'],
+    ['chat', 404, HTML, 'broken'],
+    ['chat', 405, error({}), 'caller_fault'],
+  ] as const)('%s with %i and %s is %s', (operation, status, body, becomes) => {
+    expect(missing(operation, status, body)).toBe(becomes);
+  });
+});

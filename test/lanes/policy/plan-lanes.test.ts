@@ -7,6 +7,9 @@ const ALL = { planLanes: true };
 const KEYS_ONLY = { planLanes: false };
 
 const lane = (_id: string, given: Partial<LaneView> = {}): LaneView => ({
+  hold: 'none',
+  weeklyReservePercent: 0,
+  windows: [],
   _id,
   kind: 'key',
   alias: _id,
@@ -67,6 +70,8 @@ describe('a model with a route', () => {
       lanes: [],
       forbidden: false,
       closed: [],
+      withheld: [],
+      direct: false,
     });
   });
 });
@@ -121,3 +126,28 @@ describe.each(Object.entries(RETURNS) as [LaneState, (typeof RETURNS)[LaneState]
     });
   },
 );
+
+describe('what the owner wants of a lane', () => {
+  it.each(['paused', 'draining', 'removing'] as const)(
+    'leaves out a lane that is %s and names it as closed',
+    (hold) => {
+      const result = plan([lane('a', { hold }), lane('b', { rank: 2 })]);
+      expect(result.lanes.map(({ laneId }) => laneId)).toEqual(['b']);
+      expect(result.closed).toEqual([`a (${hold})`]);
+    },
+  );
+
+  it('keeps batch lines out of the weekly reserve until the reset, and nobody else', () => {
+    const resetsAt = NOW + 9_000;
+    const lanes = [
+      lane('a', { weeklyReservePercent: 20, windows: [{ durationMinutes: 10_080, usedPercent: 80, resetsAt }] }),
+    ];
+    const returnFor = (purpose: 'interactive' | 'batch'): number | undefined => {
+      const result = planLanes('m', [], lanes, { ...ALL, purpose }, NOW);
+      return result.known ? result.lanes[0]?.unavailableUntil : undefined;
+    };
+    expect(returnFor('batch')).toBe(resetsAt);
+    expect(returnFor('interactive')).toBe(0);
+    expect(plan(lanes).lanes[0]?.unavailableUntil).toBe(0);
+  });
+});

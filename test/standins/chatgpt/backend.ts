@@ -49,6 +49,8 @@ export interface ChatgptBackend {
   pendingCodes(): readonly string[];
   /** How often the tokens of an account were refreshed. */
   refreshes(alias: string): number;
+  /** Tokens that were taken back by signing out. */
+  revocations(): number;
   /**
    * Changes what an account does from the next call on.
    * @throws Error for an alias that is not known
@@ -137,6 +139,8 @@ export async function startChatgptBackend(options: ChatgptBackendOptions = {}): 
     codexEnvironment: {
       CODEX_APP_SERVER_LOGIN_ISSUER: url,
       CODEX_REFRESH_TOKEN_URL_OVERRIDE: `${url}/oauth/token`,
+      CODEX_REVOKE_TOKEN_URL_OVERRIDE: `${url}/oauth/revoke`,
+      CODEX_AUTHAPI_BASE_URL: `${url}/authapi`,
       CODEX_CA_CERTIFICATE: caFile,
       SSL_CERT_FILE: caFile,
       // This authority and no other: the CLI would read a folder of the system's with every thread.
@@ -147,6 +151,7 @@ export async function startChatgptBackend(options: ChatgptBackendOptions = {}): 
     approve: (userCode, alias) => signIn.approve(userCode, alias),
     pendingCodes: () => signIn.pendingCodes(),
     refreshes: (alias) => signIn.refreshes(alias),
+    revocations: () => signIn.revocations(),
     script: (alias, patch) => named(alias).patch(patch),
     resetWindow: (alias) => named(alias).resetWindow(),
     attempts: () => log.attempts(),

@@ -1,6 +1,6 @@
 import type { AttemptLog } from '../attempt-log.ts';
 import { pause, untilAborted } from '../http-exchange.ts';
-import { parseMagicWords } from '../magic-words.ts';
+import { type Failure, parseMagicWords } from '../magic-words.ts';
 import { planAnswer } from '../planned-answer.ts';
 import type { Account, PlanState } from './account.ts';
 import { buildAnswerEvents, type ResponsesEvent } from './answer-events.ts';
@@ -75,12 +75,10 @@ export async function serveModelCall(call: ModelCall): Promise<ServedResponse | 
   wire.begin(account.plan());
   const answer = planAnswer(prompt, words);
   const events = buildAnswerEvents(answer);
-  if (words.failure?.kind === 'context') {
-    const message = 'Your input exceeds the context window of this model.';
-    wire.send({
-      type: 'response.failed',
-      response: { id: events.responseId, error: { code: 'context_length_exceeded', message } },
-    });
+  const failedCode = failedCodeOf(words.failure);
+  if (failedCode !== undefined) {
+    const message = MESSAGES[failedCode] ?? `As scripted: ${failedCode}. See https://chatgpt.example/settings.`;
+    wire.send({ type: 'response.failed', response: { id: events.responseId, error: { code: failedCode, message } } });
     wire.end();
     finish('refused', 400);
     return undefined;
@@ -106,6 +104,17 @@ export async function serveModelCall(call: ModelCall): Promise<ServedResponse | 
   wire.end();
   finish('answered', 200);
   return events;
+}
+
+/** What the backend says where the CLI passes its words on and not its code. */
+const MESSAGES: Readonly<Record<string, string>> = {
+  invalid_prompt:
+    'Invalid prompt: your prompt was flagged as potentially violating our usage policy. Please try again with a different prompt: https://chatgpt.example/docs',
+};
+
+function failedCodeOf(failure: Failure | undefined): string | undefined {
+  if (failure?.kind === 'context') return 'context_length_exceeded';
+  return failure?.kind === 'failed' ? failure.code : undefined;
 }
 
 /** In the order in which the real backend would notice: who calls, the scripted failure, the model, the window. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readBody, sendJson } from '../http-exchange.ts';
 import type { Account } from './account.ts';
-import { aliasOfRefreshToken, issueTokens } from './tokens.ts';
+import { aliasOfRefreshToken, issueTokens, readAccessToken } from './tokens.ts';
 
 interface PendingSignIn {
   readonly userCode: string;
@@ -20,6 +20,8 @@ export interface SignIn {
   pendingCodes(): readonly string[];
   /** How often the tokens of an account were refreshed. */
   refreshes(alias: string): number;
+  /** Tokens that were taken back by signing out. */
+  revocations(): number;
 }
 
 interface SignInDependencies {
@@ -36,6 +38,7 @@ export function createSignIn({ accounts, autoApprove }: SignInDependencies): Sig
   const usedRefreshTokens = new Set<string>();
   const refreshes = new Map<string, number>();
   let signIns = 0;
+  let revocations = 0;
 
   const begin = (response: ServerResponse): void => {
     const id = `dev_${randomBytes(8).toString('hex')}`;
@@ -75,11 +78,34 @@ export function createSignIn({ accounts, autoApprove }: SignInDependencies): Sig
     sendJson(response, 200, issueTokens(account));
   };
 
+  const revoke = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { token } = readFields((await readBody(request)).toString());
+    usedRefreshTokens.add(token ?? '');
+    revocations += 1;
+    sendJson(response, 200, {});
+  };
+
+  /** Whose personal access token it is. */
+  const whoAmI = (request: IncomingMessage, response: ServerResponse): void => {
+    const owner = readAccessToken(request.headers.authorization)?.accountId;
+    const account = [...accounts.values()].find(({ id }) => id === owner);
+    if (account === undefined) return sendJson(response, 401, { error: { code: 'token_invalid' } });
+    sendJson(response, 200, {
+      email: account.email,
+      chatgpt_user_id: `user-${account.alias}`,
+      chatgpt_account_id: account.id,
+      chatgpt_plan_type: account.plan().planType,
+      chatgpt_account_is_fedramp: false,
+    });
+  };
+
   return {
     async handle(request, response, path) {
       if (path === '/api/accounts/deviceauth/usercode') begin(response);
       else if (path === '/api/accounts/deviceauth/token') await poll(request, response);
       else if (path === '/oauth/token') await exchange(request, response);
+      else if (path === '/oauth/revoke') await revoke(request, response);
+      else if (path === '/authapi/v1/user-auth-credential/whoami') whoAmI(request, response);
       else return false;
       return true;
     },
@@ -90,6 +116,7 @@ export function createSignIn({ accounts, autoApprove }: SignInDependencies): Sig
       if (signIn === undefined) throw new Error(`No sign-in waits for the code ${userCode}.`);
       signIn.account = account;
     },
+    revocations: () => revocations,
     refreshes: (alias) => refreshes.get(alias) ?? 0,
     pendingCodes: () => [...pending.values()].filter(({ account }) => account === undefined).map((one) => one.userCode),
   };

@@ -43,8 +43,15 @@ interface AccessClaims {
   readonly [AUTH_CLAIM]?: { readonly chatgpt_account_id?: string };
 }
 
+/** A personal access token of an account, as its owner makes one in the browser. */
+export function personalAccessToken(alias: string): string {
+  return `at-${alias}`;
+}
+
 /** Whose access token an `Authorization` header holds, and of which generation; undefined for none. */
 export function readAccessToken(header: string | undefined): { accountId: string; generation: number } | undefined {
+  const personal = /^Bearer at-([a-z0-9]+)$/.exec(header ?? '')?.[1];
+  if (personal !== undefined) return { accountId: `acct-${personal}`, generation: 0 };
   const payload = header?.split('.')[1];
   if (payload === undefined) return undefined;
   try {

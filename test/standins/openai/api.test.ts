@@ -13,7 +13,7 @@ describe('the stand-in OpenAI API, under the official client', () => {
   afterAll(() => api.close());
   beforeEach(() => {
     api.reset();
-    api.script({ failNext: [], quota: undefined, models: undefined });
+    api.script({ failNext: [], quota: undefined, models: undefined, missing: undefined });
   });
 
   const ask = (content: string, more: Partial<OpenAI.ChatCompletionCreateParamsNonStreaming> = {}) =>
@@ -162,6 +162,28 @@ describe('the stand-in OpenAI API, under the official client', () => {
     expect(ids).toEqual(['only-one']);
     expect(await client.models.retrieve('only-one')).toMatchObject({ id: 'only-one' });
     await expect(ask('hello')).rejects.toBeInstanceOf(NotFoundError);
+  });
+
+  it('answers on the Responses API, whole and streamed', async () => {
+    const input = [{ role: 'user' as const, content: 'hello' }];
+    const whole = await client.responses.create({ model: 'gpt-5.5', input });
+    expect(whole).toMatchObject({ object: 'response', status: 'completed', output_text: 'echo: hello' });
+    expect(whole.usage).toMatchObject({ input_tokens: 2, output_tokens: 3, total_tokens: 5 });
+    const stream = client.responses.stream({ model: 'gpt-5.5', input: 'hello' });
+    const texts: string[] = [];
+    stream.on('response.output_text.delta', ({ delta }) => texts.push(delta));
+    const [message] = (await stream.finalResponse()).output;
+    expect(message).toMatchObject({ type: 'message', content: [{ text: 'echo: hello' }] });
+    expect(texts.length).toBeGreaterThan(1);
+    expect(texts.join('')).toBe('echo: hello');
+    const { output } = await client.responses.stream({ model: 'gpt-5.5', input: '[[tool:a:{"x":1}]]' }).finalResponse();
+    expect(output).toMatchObject([{ type: 'function_call', name: 'a', arguments: '{"x":1}' }]);
+  });
+
+  it('lacks the paths that the script takes away', async () => {
+    api.script({ missing: ['/v1/responses'] });
+    await expect(client.responses.create({ model: 'gpt-5.5', input: 'hi' })).rejects.toBeInstanceOf(NotFoundError);
+    await expect(ask('hello')).resolves.toBeDefined();
   });
 
   it('embeds texts, the same for the same text', async () => {

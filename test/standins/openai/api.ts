@@ -6,6 +6,7 @@ import { readBody, sendJson } from '../http-exchange.ts';
 import { refuse, unknownKeyRefusal, unknownModelRefusal } from './api-errors.ts';
 import { createChatRoute } from './chat-route.ts';
 import { embed } from './embeddings.ts';
+import { createResponsesRoute } from './responses-route.ts';
 import { createScriptState, type OpenaiScript } from './script.ts';
 
 export interface OpenaiApiOptions extends OpenaiScript {
@@ -38,6 +39,7 @@ export async function startOpenaiApi(options: OpenaiApiOptions = {}): Promise<Op
   const log = createAttemptLog({ keepBodies });
   const idPrefix = randomBytes(6).toString('hex');
   const answerChat = createChatRoute({ script, log, key, idPrefix });
+  const answerResponses = createResponsesRoute({ script, log, key, idPrefix });
   const authorization = `Bearer ${key}`;
   let requests = 0;
 
@@ -64,7 +66,9 @@ export async function startOpenaiApi(options: OpenaiApiOptions = {}): Promise<Op
         refuse(400, 'invalid_request_error', null, 'We could not parse the JSON body of your request.'),
       );
     }
+    if (script.current().missing?.includes(url)) return sendRefusal(unknownPathRefusal(request));
     if (url === '/v1/chat/completions') return answerChat(body, response, headers);
+    if (url === '/v1/responses') return answerResponses(body, response, headers);
     if (url === '/v1/embeddings') return sendJson(response, 200, embed(body), headers);
     sendRefusal(unknownPathRefusal(request));
   };

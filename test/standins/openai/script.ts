@@ -8,6 +8,8 @@ export interface OpenaiScript {
   readonly quota?: number | undefined;
   /** The models that there are; others are a 404. Default: every model exists, and two are listed. */
   readonly models?: readonly string[] | undefined;
+  /** Paths that this provider does not have, as `/v1/responses`. */
+  readonly missing?: readonly string[] | undefined;
 }
 
 export interface ScriptState {

@@ -1,0 +1,34 @@
+import type { ServeRequestInput } from '../../core/contracts/completion.ts';
+import { isJsonObject, parseJson } from '../../core/wire/json-object.ts';
+import { readUsage } from '../../core/wire/usage.ts';
+import type { LaneLogDoc } from '../../store/lane-log.ts';
+import type { LedgerStore } from '../../store/ledger.ts';
+import type { RequestDoc, RequestResult } from '../../store/requests.ts';
+import { NO_COSTS } from '../../lanes/prices/costs.ts';
+
+/** The entry in the lane log of a request whose result is stored and whose log was cut off by a crash, from what is there. */
+export async function entryOfResult(
+  { ledger }: { readonly ledger: Pick<LedgerStore, 'listOfItem'> },
+  request: RequestDoc,
+  result: RequestResult,
+  { lane, previous }: Pick<ServeRequestInput, 'lane' | 'previous'>,
+): Promise<LaneLogDoc> {
+  const paid = (await ledger.listOfItem(request._id)).find(({ laneId }) => laneId === result.laneId);
+  const answer = parseJson(result.body);
+  return {
+    _id: request._id,
+    kind: 'request',
+    keyId: request.keyId,
+    batchId: null,
+    model: request.model,
+    status: result.status === 200 ? 'answered' : 'failed',
+    httpStatus: result.status,
+    laneId: result.laneId,
+    // The name of another lane is not at hand here; the lane that is being tried is nearly always the one.
+    laneAlias: result.laneId === lane.laneId ? lane.alias : result.laneId,
+    attempts: previous,
+    usage: isJsonObject(answer) ? readUsage(answer['usage']) : null,
+    ...(paid === undefined ? NO_COSTS : { costMicros: paid.costMicros, meterMicros: paid.meterMicros }),
+    at: result.at,
+  };
+}

@@ -1,0 +1,49 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Logger } from '../../core/log.ts';
+import type { SecretBox } from '../../core/secret-box.ts';
+import type { Shutdown } from '../../core/shutdown.ts';
+import { createPriceList } from '../../lanes/prices/price-list.ts';
+import type { LaneLogStore } from '../../store/lane-log.ts';
+import type { LaneDoc, LaneStore } from '../../store/lanes.ts';
+import type { LedgerStore } from '../../store/ledger.ts';
+import type { RunCompletion } from '../completions/run-completion.ts';
+import { createDirectLanes } from './direct-lanes.ts';
+import { createRunDirect } from './run-direct.ts';
+import { createWriteBehind } from './write-behind.ts';
+
+interface DirectPathDeps {
+  readonly lanes: LaneStore;
+  readonly laneLog: LaneLogStore;
+  readonly ledger: LedgerStore;
+  readonly secretBox: SecretBox;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly shutdown: Shutdown;
+}
+
+/** The books are written to the end within this time; a database that is away longer costs their last entries. */
+const FINISH_BOOKS_MS = 30_000;
+
+/** Puts the direct path together. It stops after the port that it serves: what was answered is written before the end. */
+export function startDirectPath({ lanes, laneLog, ledger, secretBox, clock, log, shutdown }: DirectPathDeps) {
+  const directLanes = createDirectLanes({ lanes, secretBox, clock, log });
+  const books = createWriteBehind({ laneLog, ledger, log });
+  const prices = createPriceList();
+  shutdown.add('key lanes of the api', 5_000, () => directLanes.stop());
+  shutdown.add('books of the direct path', FINISH_BOOKS_MS, () => books.stop());
+  const runDirect: RunCompletion = createRunDirect({
+    host: directLanes,
+    books,
+    costMicros: (model, usage) => prices.costMicros(model, usage),
+    clock,
+  });
+  return {
+    runDirect,
+    /** Passes on what was read of the lanes, and lets the direct path know it first. */
+    async watch(reading: Promise<LaneDoc[]>): Promise<LaneDoc[]> {
+      const docs = await reading;
+      directLanes.take(docs);
+      return docs;
+    },
+  };
+}

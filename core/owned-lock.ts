@@ -1,0 +1,85 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { lock } from 'proper-lockfile';
+import { isProcessAlive } from './process-alive.ts';
+
+/** A lock whose owner has not shown itself for so long is free; the owner shows itself every UPDATE_MS. */
+const STALE_MS = 10_000;
+const UPDATE_MS = 2_000;
+
+/** The guard is held for milliseconds; one that is left by a killed process is stale after proper-lockfile's least. */
+const GUARD = { stale: 5_000, realpath: false, retries: { retries: 200, factor: 1, minTimeout: 40, maxTimeout: 60 } };
+
+/** How long a killed process may take to be gone; so long does a refusal take as well. */
+const DYING_LIMIT_MS = 1_500;
+const DYING_POLL_MS = 25;
+
+interface Owner {
+  readonly pid: number;
+  readonly host: string;
+}
+
+/** Somebody else holds the lock. `holder` names them, as "process 12 on host". */
+export class LockHeldError extends Error {
+  override readonly name = 'LockHeldError';
+  readonly holder: string;
+
+  constructor(target: string, owner: Owner | null, cause: unknown) {
+    const holder = owner === null ? 'another process' : `process ${owner.pid} on ${owner.host}`;
+    super(`${target} is locked by ${holder}.`, { cause });
+    this.holder = holder;
+  }
+}
+
+/**
+ * Takes the lock beside the path `target` (its folder is made) for this process, and returns its release. A lock of a process that
+ * was killed is taken over at once when it was on this machine, else when it is stale.
+ * @param onLost called when the lock was taken away from this process, as after a sleep of the machine
+ * @throws LockHeldError that says who holds it, and Error when the folder can't be written
+ */
+export async function takeOwnedLock(target: string, onLost: (cause: Error) => void): Promise<() => Promise<void>> {
+  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+  const ownerFile = `${target}.owner`;
+  // All that follows is done by one process at a time: of two that see a dead owner, one would remove the other's new lock.
+  const releaseGuard = await lock(`${target}.guard`, GUARD);
+  try {
+    const take = (): Promise<() => Promise<void>> =>
+      lock(target, { realpath: false, stale: STALE_MS, update: UPDATE_MS, onCompromised: onLost });
+    const release = await take().catch(async (cause: unknown) => {
+      if (!isLockedError(cause)) throw cause;
+      const owner = await readOwner(ownerFile);
+      if (owner === null || !(await isSoonDead(owner))) throw new LockHeldError(target, owner, cause);
+      await rm(`${target}.lock`, { recursive: true, force: true });
+      return take();
+    });
+    await writeFile(ownerFile, JSON.stringify({ pid: process.pid, host: hostname() } satisfies Owner), { mode: 0o600 });
+    return release;
+  } finally {
+    await releaseGuard();
+  }
+}
+
+async function readOwner(file: string): Promise<Owner | null> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Owner;
+  } catch {
+    return null;
+  }
+}
+
+/** A process that was killed a moment ago may still be in the list while the system clears its memory away. */
+async function isSoonDead(owner: Owner): Promise<boolean> {
+  if (owner.host !== hostname() || owner.pid === process.pid) return false;
+  const deadline = Date.now() + DYING_LIMIT_MS;
+  while (isProcessAlive(owner.pid)) {
+    if (Date.now() > deadline) return false;
+    await sleep(DYING_POLL_MS);
+  }
+  return true;
+}
+
+function isLockedError(cause: unknown): boolean {
+  return (cause as NodeJS.ErrnoException | null)?.code === 'ELOCKED';
+}

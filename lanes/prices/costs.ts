@@ -1,0 +1,21 @@
+import type { LaneRef } from '../../core/contracts/lane.ts';
+import type { TokenUsage } from '../../core/lane-port.ts';
+
+/** Millionths of a dollar for a model's tokens; null where price or usage is unknown. */
+export type CostMicros = (model: string, usage: TokenUsage | null) => number | null;
+
+export interface Costs {
+  /** What was paid. */
+  readonly costMicros: number | null;
+  /** What the meter would have taken. */
+  readonly meterMicros: number | null;
+}
+
+/** Of an attempt that no upstream answered. */
+export const NO_COSTS: Costs = { costMicros: 0, meterMicros: null };
+
+/** A plan lane costs nothing extra; a key lane costs what the meter takes. */
+export function costsOf(costMicros: CostMicros, lane: LaneRef, usage: TokenUsage | null): Costs {
+  const meterMicros = costMicros(lane.model, usage);
+  return { costMicros: lane.kind === 'plan' ? 0 : meterMicros, meterMicros };
+}

@@ -1,0 +1,149 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createServeRequest } from '../../../activities/serve/serve-request.ts';
+import { createSettleFailure } from '../../../activities/serve/settle-failure.ts';
+import type { ServeRequestInput, ServeResult } from '../../../core/contracts/completion.ts';
+import { newRequestId } from '../../../core/ids.ts';
+import type { LaneOutcome } from '../../../core/lane-port.ts';
+import type { ReplyEvent } from '../../../core/reply.ts';
+import { createStores, type Stores } from '../../../store/stores.ts';
+import { createMovableClock } from '../../support/movable-clock.ts';
+import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
+import { plantFailure, plantLane, silentLog } from '../../support/planted.ts';
+
+const MIB = 1024 * 1024;
+const LANE = plantLane('a', { kind: 'key' });
+const usage = { promptTokens: 3, cachedPromptTokens: 0, completionTokens: 2, reasoningTokens: 0 };
+const clock = createMovableClock();
+
+let database: TestDatabase;
+let stores: Stores;
+beforeAll(async () => {
+  database = await openTestDatabase();
+  stores = createStores(database.db);
+});
+afterAll(() => database.release());
+
+/** A stored request, the activities over a real database, and a lane that gives one answer. */
+async function setUp(bodyBytes = 2) {
+  const requestId = newRequestId();
+  const sent: ReplyEvent[] = [];
+  const calls: string[] = [];
+  const world = { outcome: (): LaneOutcome => ({ ok: true, body: '{"id":"x"}', usage, ignoredParams: [] }) };
+  const replyTo = { processId: 'p', url: 'http://127.0.0.1:1', token: 't' };
+  const replies = {
+    open: () => ({
+      send: async (event: ReplyEvent) => sent.push(event) > 0,
+      callerGone: new AbortController().signal,
+      close: async () => undefined,
+    }),
+  };
+  const hosted = {
+    lane: {
+      complete: async ({ requestId: called }: { requestId: string }) => {
+        calls.push(called);
+        return world.outcome();
+      },
+    },
+    availability: () => ({ open: true }) as const,
+    acquire: async () => () => undefined,
+    reportAnswer: async () => undefined,
+    reportFailure: async () => undefined,
+  };
+  const shared = { ...stores, replies, clock, log: silentLog };
+  const serveRequest = createServeRequest({ ...shared, host: { find: () => hosted }, costMicros: () => 9 });
+  const settleFailure = createSettleFailure(shared);
+  await stores.requests.insert({
+    _id: requestId,
+    keyId: 'key_1',
+    model: 'm',
+    body: JSON.stringify('x'.repeat(bodyBytes)),
+    stream: false,
+    replyTo,
+    createdAt: clock.now(),
+    expireAt: clock.now() + 1_000,
+    result: null,
+  });
+  const serve = (given: Partial<ServeRequestInput> = {}): Promise<ServeResult> =>
+    new MockActivityEnvironment().run(serveRequest, {
+      requestId,
+      lane: LANE,
+      attempt: 1,
+      previous: [],
+      deadlineAt: clock.now() + 60_000,
+      ...given,
+    });
+  return { requestId, world, sent, calls, serve, settleFailure };
+}
+
+describe('the result of a request', () => {
+  it('is stored beside a long body, whose room it takes', async () => {
+    const { requestId, world, serve, sent } = await setUp(12 * MIB);
+    const body = JSON.stringify('y'.repeat(14 * MIB));
+    world.outcome = () => ({ ok: true, body, usage, ignoredParams: [] });
+    expect(await serve()).toMatchObject({ ok: true });
+    expect(sent).toMatchObject([{ type: 'done' }]);
+    const stored = await stores.requests.find(requestId);
+    expect(stored?.result?.body).toHaveLength(body.length);
+    expect(stored?.body).toBe('');
+  });
+
+  it('is an error, once, when the answer is longer than any document', async () => {
+    const { requestId, world, calls, serve, sent } = await setUp();
+    world.outcome = () => ({ ok: true, body: 'z'.repeat(16 * MIB), usage, ignoredParams: [] });
+    expect(await serve()).toMatchObject({ ok: false, failure: { class: 'caller_fault' } });
+    expect(sent).toMatchObject([{ type: 'failed', status: 502, shouldRetry: false }]);
+    expect(await stores.requests.find(requestId)).toMatchObject({ result: { status: 502, shouldRetry: false } });
+    // It was answered upstream, so it is paid for.
+    expect(await stores.ledger.listOfItem(requestId)).toMatchObject([{ costMicros: 9 }]);
+    expect(await stores.laneLog.find(requestId)).toMatchObject({ status: 'failed', httpStatus: 502, costMicros: 9 });
+    expect(await serve()).toMatchObject({ ok: false });
+    expect(calls).toHaveLength(1);
+  });
+
+  it('has its entry in the lane log also when a worker died between the two', async () => {
+    const { requestId, calls, serve } = await setUp();
+    const row = { itemId: requestId, batchId: null, keyId: 'key_1', laneId: 'a', costMicros: 9, meterMicros: 9, at: 1 };
+    await stores.ledger.settle([{ ...row, _id: `${requestId}#1.1` }]);
+    const body = '{"usage":{"prompt_tokens":3,"completion_tokens":2}}';
+    await stores.requests.storeResult(requestId, { status: 200, body, laneId: 'a', at: 5 });
+    expect(await serve()).toMatchObject({ ok: true, record: { reachedUpstream: false } });
+    expect(calls).toEqual([]);
+    expect(await stores.laneLog.find(requestId)).toMatchObject({
+      status: 'answered',
+      laneId: 'a',
+      usage,
+      costMicros: 9,
+      at: 5,
+    });
+  });
+});
+
+describe('the error that no lane could avert', () => {
+  const failure = plantFailure('window_exhausted');
+
+  it('is told, logged and kept with what a client needs to try again', async () => {
+    const { requestId, sent, settleFailure } = await setUp();
+    await settleFailure({ requestId, failure, attempts: [], resetsAt: Date.now() + 60_000 });
+    expect(sent).toMatchObject([{ type: 'failed', status: 429, shouldRetry: false }]);
+    const stored = await stores.requests.find(requestId);
+    expect(stored?.result).toMatchObject({ status: 429, shouldRetry: false });
+    expect(stored?.result?.retryAfterMs).toBeGreaterThan(0);
+  });
+
+  it('is logged and told also when a worker died behind storing it', async () => {
+    const { requestId, sent, settleFailure } = await setUp();
+    await stores.requests.storeResult(requestId, { status: 429, body: '{"error":{}}', laneId: null, at: 5 });
+    await settleFailure({ requestId, failure, attempts: [] });
+    expect(sent).toMatchObject([{ type: 'failed', status: 429, body: '{"error":{}}' }]);
+    expect(await stores.laneLog.find(requestId)).toMatchObject({ status: 'failed', httpStatus: 429 });
+  });
+
+  it('is neither told nor logged when a lane has answered meanwhile', async () => {
+    const { requestId, sent, settleFailure } = await setUp();
+    await stores.requests.storeResult(requestId, { status: 200, body: '{}', laneId: 'a', at: 5 });
+    await settleFailure({ requestId, failure, attempts: [] });
+    expect(sent).toEqual([]);
+    expect(await stores.laneLog.find(requestId)).toBeNull();
+  });
+});

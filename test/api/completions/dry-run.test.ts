@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ADMIN_KEY, APP_KEY, createApiWorld, type ApiWorld } from '../../support/api-world.ts';
+import { plantLaneDoc } from '../../support/planted.ts';
+
+const LATER = Date.now() + 600_000;
+const plan = plantLaneDoc('p', { kind: 'plan', alias: 'home', models: ['m'], rank: 1 });
+const other = plantLaneDoc('q', { kind: 'plan', alias: 'work', models: ['m'], rank: 2 });
+const key = plantLaneDoc('k', { kind: 'key', alias: 'meter', models: ['m'], rank: 1 });
+
+interface Answer {
+  readonly status: number;
+  readonly body: {
+    readonly lane: string | null;
+    readonly path: string;
+    readonly lanes: readonly { readonly lane: string; readonly verdict: string; readonly until?: number }[];
+    readonly left_out: readonly string[];
+    readonly error?: { readonly code: string };
+  };
+}
+
+describe('a dry run', () => {
+  let api: ApiWorld;
+  beforeAll(async () => {
+    api = await createApiWorld();
+  });
+  afterAll(() => api.close());
+  beforeEach(() => {
+    // A completion that is begun fails: no test plants one.
+    api.world.lanes = [plan, other, key];
+  });
+
+  const ask = async (more: object = {}, bearer = ADMIN_KEY, path = '/v1/chat/completions'): Promise<Answer> => {
+    // The picture of the lanes is a moment old at most.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const response = await api.publicApp.inject({
+      method: 'POST',
+      url: path,
+      headers: { authorization: `Bearer ${bearer}`, 'x-flatlane-dry-run': 'true' },
+      payload: { model: 'm', messages: [{ role: 'user', content: 'hi' }], ...more },
+    });
+    return { status: response.statusCode, body: response.json() };
+  };
+  const verdicts = ({ body }: Answer): string[] => body.lanes.map(({ lane, verdict }) => `${lane} ${verdict}`);
+
+  it('names the lane that the request would take, and those behind it', async () => {
+    const told = await ask();
+    expect(told).toMatchObject({ status: 200, body: { lane: 'p', path: 'workflow', left_out: [] } });
+    expect(verdicts(told)).toEqual(['p takes', 'q after', 'k after']);
+  });
+
+  it('passes over lanes that are out, and says until when', async () => {
+    api.world.lanes = [{ ...plan, state: 'cooling', until: LATER }, other, key];
+    const told = await ask();
+    expect(verdicts(told)).toEqual(['p out', 'q takes', 'k after']);
+    expect(told.body.lanes[0]?.until).toBe(Math.floor(LATER / 1000));
+  });
+
+  it('says so when no lane is open, instead of an error', async () => {
+    api.world.lanes = [
+      { ...plan, state: 'cooling', until: LATER },
+      { ...key, state: 'needs_key' },
+    ];
+    expect(await ask()).toMatchObject({ status: 200, body: { lane: null, left_out: ['meter (needs_key)'] } });
+  });
+
+  it('passes over plan lanes for what they can not do', async () => {
+    const told = await ask({ n: 2 });
+    expect(verdicts(told)).toEqual(['p cannot', 'q cannot', 'k takes']);
+  });
+
+  it('reads a request of the other endpoint as such', async () => {
+    const told = await ask({ input: 'hi', messages: undefined }, ADMIN_KEY, '/v1/responses');
+    expect(verdicts(told)).toEqual(['p takes', 'q after', 'k after']);
+  });
+
+  it('keeps to the lanes of the key', async () => {
+    expect(verdicts(await ask({}, APP_KEY))).toEqual(['k takes']);
+    api.world.lanes = [plan];
+    expect(await ask({}, APP_KEY)).toMatchObject({
+      status: 403,
+      body: { error: { code: 'insufficient_permissions' } },
+    });
+    expect(await ask({ model: 'unknown' })).toMatchObject({
+      status: 404,
+      body: { error: { code: 'model_not_found' } },
+    });
+  });
+});

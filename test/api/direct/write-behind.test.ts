@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { createWriteBehind, type DirectEntry } from '../../../api/direct/write-behind.ts';
+import { silentLog } from '../../support/planted.ts';
+
+function plantBooks(failures = 0) {
+  const groups: string[][] = [];
+  const paid: string[] = [];
+  const order: string[] = [];
+  let left = failures;
+  const books = createWriteBehind({
+    log: silentLog,
+    ledger: {
+      settle: async (rows) => {
+        order.push('ledger');
+        if (left > 0) {
+          left -= 1;
+          throw new Error('the database is away');
+        }
+        paid.push(...rows.map((row) => row._id));
+      },
+    },
+    laneLog: {
+      insertMissing: async (entries) => {
+        order.push('log');
+        groups.push(entries.map((entry) => entry._id));
+      },
+    },
+  });
+  return { books, groups, paid, order };
+}
+
+const entry = (id: string): DirectEntry => ({ log: { _id: id } as never, ledger: { _id: `${id}#1.1` } as never });
+
+describe('the books of the direct path', () => {
+  it('are written in groups, behind those who add to them', async () => {
+    const { books, groups, paid } = plantBooks();
+    for (const id of ['a', 'b', 'c']) books.add(entry(id));
+    expect(groups).toEqual([]);
+    await books.stop();
+    expect(groups).toEqual([['a', 'b', 'c']]);
+    expect(paid).toEqual(['a#1.1', 'b#1.1', 'c#1.1']);
+  });
+
+  it('are written without a stop as well', async () => {
+    const { books, groups } = plantBooks();
+    books.add(entry('a'));
+    while (groups.length === 0) await sleep(5);
+    books.add(entry('b'));
+    while (groups.length === 1) await sleep(5);
+    expect(groups).toEqual([['a'], ['b']]);
+  });
+
+  it('say first what was paid', async () => {
+    const { books, order } = plantBooks();
+    books.add(entry('a'));
+    await books.stop();
+    expect(order).toEqual(['ledger', 'log']);
+  });
+
+  it('keep what could not be written, in its order, until it can', async () => {
+    const { books, groups, paid } = plantBooks(2);
+    books.add(entry('a'));
+    books.add(entry('b'));
+    await books.stop();
+    expect(groups.flat()).toEqual(['a', 'b']);
+    expect(paid).toEqual(['a#1.1', 'b#1.1']);
+  });
+
+  it('have no room when too much waits, and have it again when it is written', async () => {
+    const { books, groups } = plantBooks();
+    for (let id = 0; id < 4_999; id += 1) books.add(entry(String(id)));
+    expect(books.hasRoom).toBe(true);
+    books.add(entry('last'));
+    expect(books.hasRoom).toBe(false);
+    await books.stop();
+    expect(books.hasRoom).toBe(true);
+    expect(groups.flat()).toHaveLength(5_000);
+    expect(new Set(groups.flat()).size).toBe(5_000);
+  });
+});

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import type { AttemptFailure, FailureClass } from '../../../core/contracts/failure.ts';
+import type { PlannedLane } from '../../../core/contracts/lane.ts';
+import { runPlan, type PlanEnd } from '../../../core/contracts/run-plan.ts';
+import { LOOK_WHILE_WAITING_MS } from '../../../core/contracts/timings.ts';
+import { plantFailure, plantLane } from '../../support/planted.ts';
+
+const START = 1_700_000_000_000;
+const HOUR = 3_600_000;
+
+interface Given {
+  readonly plan: readonly PlannedLane[];
+  readonly waitMs?: number;
+  /** What the database says at a time, by lane id: until when the lane is out. */
+  readonly seen?: (now: number) => Record<string, number>;
+  /** The outcome of an attempt on a lane at a time; undefined is an answer. */
+  readonly fails?: (laneId: string, now: number) => AttemptFailure | undefined;
+}
+
+/** Runs a plan over a clock that only pauses move. */
+async function run({ plan, waitMs, seen = () => ({}), fails = () => undefined }: Given) {
+  let now = START;
+  const pauses: number[] = [];
+  const served: string[] = [];
+  const end: PlanEnd = await runPlan({
+    plan,
+    deadlineAt: START + 2 * HOUR,
+    now: () => now,
+    pause: async (ms) => {
+      pauses.push(ms);
+      now += ms;
+    },
+    serve: async ({ laneId }, previous) => {
+      served.push(`${laneId} at ${now - START}`);
+      const failure = fails(laneId, now);
+      const record = { laneId, attempt: previous.length + 1, reachedUpstream: true, startedAt: now, durationMs: 0 };
+      return failure === undefined
+        ? { ok: true, record: { ...record, outcome: 'answered' } }
+        : { ok: false, failure, record: { ...record, outcome: failure.class } };
+    },
+    ...(waitMs === undefined
+      ? {}
+      : { wait: { until: START + waitMs, look: async () => new Map(Object.entries(seen(now))) } }),
+  });
+  return { end, pauses, served };
+}
+
+const out = (laneId: string, forMs: number): PlannedLane => plantLane(laneId, { unavailableUntil: START + forMs });
+
+describe('a request that waits', () => {
+  it('is served as soon as the first lane is back', async () => {
+    const { end, served } = await run({ plan: [out('a', 9_000), out('b', 4_000)], waitMs: HOUR });
+    expect(end).toMatchObject({ answered: true, laneId: 'b' });
+    expect(served).toEqual(['b at 4000']);
+  });
+
+  it('notices a lane that is back before its time', async () => {
+    const seen = (now: number): Record<string, number> => ({ a: now >= START + 20_000 ? 0 : START + HOUR });
+    const { served, pauses } = await run({ plan: [out('a', HOUR)], waitMs: HOUR, seen });
+    expect(served).toEqual([`a at ${2 * LOOK_WHILE_WAITING_MS}`]);
+    expect(Math.max(...pauses)).toBe(LOOK_WHILE_WAITING_MS);
+  });
+
+  it('tries a lane again that ran out under it', async () => {
+    const fails = (_: string, now: number): AttemptFailure | undefined =>
+      now < START + 5_000 ? plantFailure('window_exhausted', { unavailableUntil: START + 5_000 }) : undefined;
+    const { end, served } = await run({ plan: [plantLane('a')], waitMs: HOUR, fails });
+    expect(end.answered).toBe(true);
+    expect(served).toEqual(['a at 0', 'a at 5000']);
+  });
+
+  it('is told when its time is over, with the reset', async () => {
+    const { end, served, pauses } = await run({ plan: [out('a', HOUR)], waitMs: 20_000 });
+    expect(end).toMatchObject({
+      answered: false,
+      told: { failure: { class: 'lane_unavailable' }, resetsAt: START + HOUR },
+    });
+    expect(served).toEqual([]);
+    expect(pauses.reduce((sum, ms) => sum + ms, 0)).toBe(20_000);
+  });
+
+  it.each<FailureClass>(['model_unavailable', 'unsupported', 'broken', 'caller_fault'])(
+    'does not wait for a lane that failed it as %s',
+    async (failureClass) => {
+      const { end, served } = await run({
+        plan: [plantLane('a')],
+        waitMs: HOUR,
+        fails: () => plantFailure(failureClass),
+      });
+      expect(end.answered).toBe(false);
+      expect(new Set(served.map((one) => one.split(' ')[0]))).toEqual(new Set(['a']));
+      expect(served.length).toBeLessThanOrEqual(2);
+    },
+  );
+
+  it('asks no lane while all are out, however often it looks', async () => {
+    const { served, pauses } = await run({
+      plan: [out('a', 2 * HOUR)],
+      waitMs: HOUR,
+      seen: () => ({ a: START + 2 * HOUR }),
+    });
+    expect(served).toEqual([]);
+    expect(pauses).toHaveLength(HOUR / LOOK_WHILE_WAITING_MS);
+  });
+});
+
+describe('a request that does not wait', () => {
+  it('is told at once', async () => {
+    const { end, pauses } = await run({ plan: [out('a', 1_000)] });
+    expect(end.answered).toBe(false);
+    expect(pauses).toEqual([]);
+  });
+});

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import type { ServeResult } from '../../../core/contracts/completion.ts';
+import type { AttemptFailure, FailureClass } from '../../../core/contracts/failure.ts';
+import { runPlan, type PlanEnd } from '../../../core/contracts/run-plan.ts';
+import { plantFailure, plantLane } from '../../support/planted.ts';
+
+const NOW = 1_000_000;
+
+/** Runs a plan of two lanes whose answers are given by lane, one after the other; absent: it answers. */
+async function run(answers: Record<string, AttemptFailure[]>, out: Record<string, number> = {}) {
+  const asked: string[] = [];
+  const pauses: number[] = [];
+  const plan = ['a', 'b'].map((id) => plantLane(id, { unavailableUntil: out[id] ?? 0 }));
+  const end: PlanEnd = await runPlan({
+    plan,
+    deadlineAt: NOW + 60_000,
+    now: () => NOW,
+    pause: async (ms) => void pauses.push(ms),
+    serve: async (lane, previous): Promise<ServeResult> => {
+      asked.push(lane.laneId);
+      const failure = answers[lane.laneId]?.shift();
+      const shared = { laneId: lane.laneId, attempt: previous.length + 1, startedAt: NOW, durationMs: 1 };
+      return failure === undefined
+        ? { ok: true, record: { ...shared, outcome: 'answered', reachedUpstream: true } }
+        : { ok: false, failure, record: { ...shared, outcome: failure.class, reachedUpstream: true } };
+    },
+  });
+  return { end, asked: asked.join(''), pauses };
+}
+const twice = (failureClass: FailureClass): AttemptFailure[] => [
+  plantFailure(failureClass),
+  plantFailure(failureClass),
+];
+
+describe('a request down its plan', () => {
+  it.each<[string, FailureClass, string, number[]]>([
+    ['again once and then on', 'broken', 'aab', [250]],
+    ['again once and then on', 'overloaded', 'aab', [250]],
+    ['again at once and then on', 'process_lost', 'aab', []],
+    ['on', 'window_exhausted', 'ab', []],
+    ['on', 'unauthorized', 'ab', []],
+    ['on', 'model_unavailable', 'ab', []],
+    ['on', 'unsupported', 'ab', []],
+    ['on', 'lane_unavailable', 'ab', []],
+  ])('goes %s after %s', async (_, failureClass, order, waits) => {
+    const { end, asked, pauses } = await run({ a: twice(failureClass) });
+    expect([asked, pauses]).toEqual([order, waits]);
+    expect(end).toMatchObject({ answered: true, laneId: 'b' });
+  });
+
+  it.each<FailureClass>(['caller_fault', 'cancelled'])(
+    'ends after %s, and leaves the telling to the lane',
+    async (failureClass) => {
+      const { end, asked } = await run({ a: twice(failureClass) });
+      expect(asked).toBe('a');
+      expect(end).toMatchObject({ answered: false });
+      expect('told' in end).toBe(false);
+    },
+  );
+
+  it('asks no lane that is out, and says when it returns', async () => {
+    const { end, asked } = await run({}, { a: NOW + 5_000, b: NOW + 3_000 });
+    expect(asked).toBe('');
+    expect(end).toMatchObject({
+      answered: false,
+      told: { failure: { class: 'lane_unavailable' }, resetsAt: NOW + 3_000 },
+    });
+  });
+
+  it('says no return while one lane’s is not known', async () => {
+    const { end } = await run({ a: twice('broken') }, { b: NOW + 3_000 });
+    expect(end).toMatchObject({ told: { failure: { class: 'broken' } } });
+    expect(end.answered ? undefined : end.told?.resetsAt).toBeUndefined();
+  });
+});

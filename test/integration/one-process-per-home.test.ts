@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startApart, type Apart } from '../support/apart.ts';
+
+let apart: Apart;
+let accountId: string;
+
+beforeAll(async () => {
+  apart = await startApart({ home: {} });
+  accountId = (await apart.admin.addAccount('home', (code) => apart.chatgpt.approve(code, 'home'))).id;
+});
+afterAll(() => apart.stop());
+
+const ask = async (content: string): Promise<string | null | undefined> => {
+  const answer = await apart.openaiClient.chat.completions.create({
+    model: 'gpt-5.5',
+    messages: [{ role: 'user', content }],
+  });
+  return answer.choices[0]?.message.content;
+};
+
+it('leaves an account to the process that has its home, and takes it over when that one is killed', async () => {
+  const first = apart.worker();
+  const second = await apart.startSecondWorker('shared');
+  const refusal = await second.waitFor(/in use by process (\d+) on/, 20_000);
+  expect(Number(refusal[1])).toBe(first.pid);
+  // Only the first one takes the lane's tasks: the second would have to refuse them.
+  for (let call = 0; call < 6; call += 1) expect(await ask(`call ${call}`)).toBe(`echo: call ${call}`);
+  const { data } = await apart.admin.call<{ data: { attempts: { outcome: string }[] }[] }>('GET', '/admin/logs');
+  expect(data.flatMap(({ attempts }) => attempts.map(({ outcome }) => outcome))).toEqual(
+    Array.from({ length: 6 }, () => 'answered'),
+  );
+  expect(await apart.admin.call('GET', `/admin/accounts/${accountId}`)).toMatchObject({ account: { state: 'ready' } });
+
+  await first.kill();
+  await second.waitFor(/a lane is hosted/, 30_000);
+  expect(await ask('from the second')).toBe('echo: from the second');
+  expect(apart.chatgpt.refreshes('home')).toBe(0);
+});

@@ -1,0 +1,144 @@
+import { Context } from '@temporalio/activity';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { GROUP_LINES, GROUPS_IN_FLIGHT, type LineResult, type ServeLinesInput } from '../../core/contracts/batch.ts';
+import type { AttemptFailure, FailureClass } from '../../core/contracts/failure.ts';
+import type { PlannedLane } from '../../core/contracts/lane.ts';
+import { WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
+import type { batchWorkflow } from '../../workflows/batch.ts';
+import { plantFailure, plantLane } from '../support/planted.ts';
+import { openTestTemporal, type TestTemporal } from '../support/temporal.ts';
+
+type Serve = (input: ServeLinesInput) => Promise<LineResult[]>;
+
+const PLAN = plantLane('plan_lane');
+const KEY = plantLane('key_lane', { kind: 'key' });
+
+let temporal: TestTemporal;
+let runs = 0;
+/** What each lane does, the lanes that there are, and what came of it. */
+let world: {
+  lines: number[];
+  plan: () => readonly PlannedLane[];
+  plan_lane: Serve;
+  key_lane: Serve;
+  served: ServeLinesInput[];
+  settled: unknown[];
+  ended: string[];
+};
+
+const record = (input: ServeLinesInput, attempt: number, outcome: 'answered' | FailureClass) => ({
+  laneId: input.lane.laneId,
+  attempt,
+  outcome,
+  reachedUpstream: true,
+  startedAt: 1,
+  durationMs: 1,
+});
+const answer: Serve = async (input) =>
+  input.lines.map(({ line, attempt }) => ({ line, record: record(input, attempt, 'answered') }));
+const fail =
+  (failureClass: FailureClass, given: () => Partial<AttemptFailure> = () => ({})): Serve =>
+  async (input) =>
+    input.lines.map(({ line, attempt }) => ({
+      line,
+      record: record(input, attempt, failureClass),
+      failure: plantFailure(failureClass, given()),
+    }));
+
+beforeAll(async () => {
+  temporal = await openTestTemporal();
+  await temporal.serveWorkflows({
+    validateBatch: async () => ({ valid: true, chunks: 1 }),
+    loadChunk: async () => ({ models: [{ model: 'm', lines: world.lines }] }),
+    planLanesFor: async ({ model }: { model: string }) => ({ model, lanes: world.plan() }),
+    settleLines: async (input: unknown) => void world.settled.push(input),
+    finalizeBatch: async ({ reason }: { reason: string }) => void world.ended.push(reason),
+  });
+  for (const laneId of ['plan_lane', 'key_lane'] as const) {
+    await temporal.serveLane(laneId, {
+      serveLines: (input) => {
+        world.served.push(input);
+        return world[laneId](input);
+      },
+    });
+  }
+});
+afterAll(() => temporal.release());
+beforeEach(() => {
+  world = {
+    lines: [1],
+    plan: () => [PLAN, KEY],
+    plan_lane: answer,
+    key_lane: answer,
+    served: [],
+    settled: [],
+    ended: [],
+  };
+});
+
+/** Says that it goes on until something has happened. */
+const beatUntil = async <T>(something: Promise<T>): Promise<T> => {
+  const context = Context.current();
+  const beat = setInterval(() => context.heartbeat(), 50);
+  return something.finally(() => clearInterval(beat));
+};
+const untilCancelled = (): Promise<never> => beatUntil(Context.current().cancelled);
+
+function start() {
+  runs += 1;
+  const batchId = `batch_${runs}`;
+  return temporal.environment.client.workflow.start<typeof batchWorkflow>('batchWorkflow', {
+    workflowId: batchId,
+    taskQueue: WORKFLOW_TASK_QUEUE,
+    args: [{ batchId, keyId: 'key_1', expiresAt: Date.now() + 60_000 }],
+  });
+}
+const run = async (): Promise<void> => (await start()).result();
+
+describe('the lines of a batch', () => {
+  it('are served again when their chunk was cancelled by hand', async () => {
+    world.plan_lane = untilCancelled;
+    const handle = await start();
+    await vi.waitFor(() => expect(world.served).toHaveLength(1), { timeout: 10_000 });
+    world.plan_lane = answer;
+    await temporal.environment.client.workflow.getHandle(`batch_${runs}/chunk-0`).cancel();
+    await handle.result();
+    expect(world.served).toHaveLength(2);
+    expect(world.ended).toEqual(['completed']);
+  });
+
+  it('wait for a lane that is out when the others can’t do what they ask', async () => {
+    let outUntil = 0;
+    world.plan_lane = async (input) => {
+      if (outUntil > 0) return answer(input);
+      outUntil = Date.now() + 500;
+      return fail('window_exhausted', () => ({ unavailableUntil: outUntil }))(input);
+    };
+    world.key_lane = fail('unsupported');
+    await run();
+    expect(world.served.map(({ lane }) => lane.laneId)).toEqual(['plan_lane', 'key_lane', 'plan_lane']);
+    expect(world.settled).toEqual([]);
+  });
+
+  it('go to a lane that is back while others are still out elsewhere', async () => {
+    // More lines than are out at a time, so that some wait for either lane.
+    const count = GROUP_LINES.key * GROUPS_IN_FLIGHT.key + 2;
+    world.lines = Array.from({ length: count }, (_, index) => index + 1);
+    const back = Date.now() + 2_000;
+    world.plan = () => [{ ...PLAN, unavailableUntil: Date.now() < back ? back : 0 }, KEY];
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    world.key_lane = async (input) => {
+      await beatUntil(held);
+      return answer(input);
+    };
+    world.plan_lane = async (input) => {
+      release();
+      return answer(input);
+    };
+    await run();
+    const served = world.served.flatMap(({ lines }) => lines.map(({ line }) => line));
+    expect(served.toSorted((a, b) => a - b)).toEqual(world.lines);
+    expect(world.served.at(-1)?.lane.laneId).toBe('plan_lane');
+  });
+});
