@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { lineKey } from '../../core/contracts/ids.ts';
 import type { TokenUsage } from '../../core/lane-port.ts';
 import type { BatchDoc } from '../../store/batches.ts';
-import { NO_USAGE } from '../../store/batches.ts';
+import { addUsage, NO_USAGE } from '../../store/batches.ts';
 import type { BatchResultDoc, BatchResultStore, OutcomeCount } from '../../store/batch-results.ts';
 import type { ChunkReader } from './load-chunk.ts';
 
@@ -91,15 +91,5 @@ function unserved(
     laneId: null,
     usage: null,
     at,
-  };
-}
-
-function addUsage(sum: TokenUsage, usage: TokenUsage | null): TokenUsage {
-  if (usage === null) return sum;
-  return {
-    promptTokens: sum.promptTokens + usage.promptTokens,
-    cachedPromptTokens: sum.cachedPromptTokens + usage.cachedPromptTokens,
-    completionTokens: sum.completionTokens + usage.completionTokens,
-    reasoningTokens: sum.reasoningTokens + usage.reasoningTokens,
   };
 }

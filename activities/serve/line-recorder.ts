@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
-import { NO_USAGE, type BatchStore } from '../../store/batches.ts';
+import { addUsage, NO_USAGE, type BatchStore } from '../../store/batches.ts';
 import type { BatchResultDoc, BatchResultStore } from '../../store/batch-results.ts';
 import type { LaneLogDoc, LaneLogStore } from '../../store/lane-log.ts';
 import type { LedgerDoc, LedgerStore } from '../../store/ledger.ts';
@@ -76,22 +76,10 @@ async function write(deps: LineRecorderDeps, batchId: string, entries: readonly 
     completed: fresh.filter(({ result }) => result.kind === 'completed').length,
     failed: fresh.filter(({ result }) => result.kind === 'failed').length,
     duplicates: duplicates.length,
-    usage: sumUsage(fresh),
+    usage: fresh.reduce((sum, { result }) => addUsage(sum, result.usage), NO_USAGE),
   };
   // Only a running count, and not safe to repeat: the outcomes are stored, and the end of the batch counts those.
   await batches
     .addCounts(batchId, counts)
     .catch((error: unknown) => log.warn({ err: error, batchId }, 'a running count of a batch was lost'));
-}
-
-function sumUsage(entries: readonly LineEntry[]) {
-  return entries.reduce((sum, { result: { usage } }) => {
-    if (usage === null) return sum;
-    return {
-      promptTokens: sum.promptTokens + usage.promptTokens,
-      cachedPromptTokens: sum.cachedPromptTokens + usage.cachedPromptTokens,
-      completionTokens: sum.completionTokens + usage.completionTokens,
-      reasoningTokens: sum.reasoningTokens + usage.reasoningTokens,
-    };
-  }, NO_USAGE);
 }
