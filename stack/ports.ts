@@ -1,8 +1,19 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 
 const LOOPBACK = '127.0.0.1';
 const PROBE_LIMIT_MS = 1_000;
+
+/**
+ * Free ports are taken from below every system's range for outgoing connections (Linux begins at 32,768): a port of that range
+ * may be gone between the choice and the server's start, or while the server is down for a moment.
+ */
+const FIRST_PORT = 18_000;
+const LAST_PORT = 32_000;
+
+/** After so many that were taken, the system is asked for one. */
+const TRIES = 50;
 
 export interface PortWish {
   /** What the port is for, as it is called in messages: "Temporal's port". */
@@ -61,8 +72,9 @@ async function isPortFree(port: number): Promise<boolean> {
 }
 
 async function findFreePort(taken: ReadonlySet<number>): Promise<number> {
-  for (;;) {
-    const port = await listen(0);
+  for (let tries = 0; ; tries += 1) {
+    const wanted = tries < TRIES ? randomInt(FIRST_PORT, LAST_PORT) : 0;
+    const port = await listen(wanted);
     if (port !== null && !taken.has(port)) return port;
   }
 }

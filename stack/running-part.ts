@@ -6,7 +6,7 @@ import { lockFolder, stateFolder } from './folder-lock.ts';
 import { startLeashed, type LeashedProcess } from './leashed-process.ts';
 import { endLeftover, rememberProcess } from './leftover.ts';
 import { choosePorts, type PortWish } from './ports.ts';
-import { createSupervisor } from './supervisor.ts';
+import { createSupervisor, type Supervisor } from './supervisor.ts';
 
 /** A server that the product runs on. */
 export interface RunningPart {
@@ -55,7 +55,35 @@ export async function startEmbedded<PortKey extends string>(server: EmbeddedServ
   try {
     const pidFile = join(state, `${server.name}.pid`);
     await endLeftover(pidFile, server.store, server.graceMs);
-    const ports = await choosePorts(join(state, `${server.name}.ports.json`), server.ports);
+    const { ports, supervisor } = await startOnFreePorts(server, pidFile, join(state, `${server.name}.ports.json`));
+    return {
+      how: server.how,
+      ...server.describe(ports),
+      get pid() {
+        return supervisor.pid;
+      },
+      stop: async () => {
+        await supervisor.stop();
+        await release().catch(() => undefined);
+      },
+    };
+  } catch (cause) {
+    await release().catch(() => undefined);
+    throw cause;
+  }
+}
+
+/** Starts at which a port may have been taken in the moment between its choice and its use. */
+const STARTS = 3;
+
+/** Chooses the ports and starts the server on them; anew when somebody else was quicker to take one that was free. */
+async function startOnFreePorts<PortKey extends string>(
+  server: EmbeddedServer<PortKey>,
+  pidFile: string,
+  portsFile: string,
+): Promise<{ ports: Record<PortKey, number>; supervisor: Supervisor }> {
+  for (let start = 1; ; start += 1) {
+    const ports = await choosePorts(portsFile, server.ports);
     const supervisor = createSupervisor({
       name: server.name,
       log: server.log,
@@ -74,21 +102,14 @@ export async function startEmbedded<PortKey extends string>(server: EmbeddedServ
       },
       waitUntilReady: (running, signal) => server.waitUntilReady(ports, running, signal),
     });
-    await supervisor.start();
-    return {
-      how: server.how,
-      ...server.describe(ports),
-      get pid() {
-        return supervisor.pid;
-      },
-      stop: async () => {
-        await supervisor.stop();
-        await release().catch(() => undefined);
-      },
-    };
-  } catch (cause) {
-    await release().catch(() => undefined);
-    throw cause;
+    try {
+      await supervisor.start();
+      return { ports, supervisor };
+    } catch (cause) {
+      await supervisor.stop();
+      if (start === STARTS || !(cause instanceof Error) || !/address already in use/i.test(cause.message)) throw cause;
+      server.log.warn({ part: server.name }, 'a port was taken by another program meanwhile; other ports are tried');
+    }
   }
 }
 
