@@ -1,4 +1,5 @@
 import type {
+  BatchStatus,
   ChunkLines,
   LanePlan,
   LineResult,
@@ -6,6 +7,14 @@ import type {
   SettleLinesInput,
   ValidationOutcome,
 } from '../core/contracts/batch.ts';
+import type { BatchAnnouncement, DeliverWebhookInput, WebhookDelivery } from '../core/contracts/webhook.ts';
+import type {
+  PlanProviderBatchInput,
+  ProviderBatchInput,
+  ProviderBatchRun,
+  ProviderBatchTry,
+  SubmittedBatch,
+} from '../core/contracts/provider-batch.ts';
 import type { ServeRequestInput, ServeResult, SettleFailureInput } from '../core/contracts/completion.ts';
 
 /** Activities on a lane's own queue. Only workers that host the lane take them. */
@@ -19,11 +28,15 @@ export interface PlanLanesInput {
   readonly model: string;
   /** Batch lines leave each plan its weekly reserve. `batch` when absent. */
   readonly purpose?: 'interactive' | 'batch';
+  /** The batch whose lines it is for: its control, its limits and its deadline decide as well. */
+  readonly batchId?: string;
 }
 
 /** Which lanes may serve a model for a key, now. */
 export interface PlanningActivities {
   planLanesFor(input: PlanLanesInput): Promise<LanePlan>;
+  /** Which part of a batch, if any, goes to a provider's Batch API now. */
+  planProviderBatch(input: PlanProviderBatchInput): Promise<ProviderBatchInput | null>;
 }
 
 /** Outcomes of what no lane could answer. */
@@ -32,12 +45,36 @@ export interface SettlingActivities {
   settleLines(input: SettleLinesInput): Promise<void>;
 }
 
+/** A part of a batch at the Batch API of a key lane's provider, on the lane's own queue. */
+export interface ProviderBatchActivities {
+  submitProviderBatch(input: ProviderBatchTry): Promise<SubmittedBatch>;
+  readProviderBatch(input: ProviderBatchRun): Promise<'running' | 'completed' | 'failed' | 'expired' | 'cancelled'>;
+  cancelProviderBatch(input: ProviderBatchRun): Promise<void>;
+  mergeProviderBatch(input: ProviderBatchRun): Promise<void>;
+}
+
 /** A batch's files. */
 export interface BatchActivities {
   validateBatch(input: { readonly batchId: string }): Promise<ValidationOutcome>;
   loadChunk(input: { readonly batchId: string; readonly chunkIndex: number }): Promise<ChunkLines>;
+  /** At the end of a chunk: what its lines add to the files of the batch. */
+  sealChunk(input: { readonly batchId: string; readonly chunkIndex: number }): Promise<void>;
+  /** Returns how the batch has ended. */
   finalizeBatch(input: {
     readonly batchId: string;
     readonly reason: 'completed' | 'expired' | 'cancelled';
-  }): Promise<void>;
+  }): Promise<BatchStatus>;
+  /** Who is to hear of the batch's end. */
+  announceBatch(input: { readonly batchId: string }): Promise<BatchAnnouncement | null>;
+}
+
+/** What is removed when it is past its end. */
+export interface HousekeepingActivities {
+  /** Returns how much of each kind was removed. */
+  housekeep(): Promise<Readonly<Record<string, number>>>;
+}
+
+/** Activities on the queue of webhooks. */
+export interface WebhookActivities {
+  deliverWebhook(input: DeliverWebhookInput): Promise<WebhookDelivery>;
 }

@@ -8,6 +8,8 @@ import type { SecretBox } from '../core/secret-box.ts';
 import type { Shutdown } from '../core/shutdown.ts';
 import { checkAddress } from '../lanes/openai/check-address.ts';
 import { createLaneDirectory } from '../lanes/policy/lane-directory.ts';
+import { createLaneLoad } from '../lanes/policy/lane-load.ts';
+import { checkWebhookUrl } from '../lanes/webhooks/webhook-address.ts';
 import type { Database } from '../store/database.ts';
 import { createStores } from '../store/stores.ts';
 import { registerAccountCareRoutes } from './admin/account-care-routes.ts';
@@ -16,12 +18,21 @@ import { issueAdminKey } from './admin/issue-key.ts';
 import { registerKeyRoutes } from './admin/key-routes.ts';
 import { registerLaneRoutes } from './admin/lane-routes.ts';
 import { registerLogRoutes } from './admin/log-routes.ts';
+import { registerWebhookRoutes } from './admin/webhook-routes.ts';
 import { createBatchStarter } from './batches/batch-starter.ts';
 import { createRunCompletion } from './completions/run-completion.ts';
+import { createWatchCompletion } from './completions/watch-completion.ts';
 import { closeApp, countRequests } from './close-app.ts';
 import { createApp } from './create-app.ts';
 import { startDirectPath } from './direct/start-direct-path.ts';
+import { createClaims } from './idempotency/claims.ts';
+import { createRunOnce } from './idempotency/run-once.ts';
 import { createInternalApp } from './internal-app.ts';
+import { registerBatchProgressRoute } from './routes/batch-progress.ts';
+import { registerBatchResultsRoute } from './routes/batch-results.ts';
+import { registerBatchRetryRoute } from './routes/batch-retry.ts';
+import { registerBatchControlRoutes } from './routes/batch-control.ts';
+import { registerBatchQuoteRoutes } from './routes/batch-quotes.ts';
 import { registerBatchRoutes } from './routes/batches.ts';
 import { registerChatRoutes } from './routes/chat-completions.ts';
 import { registerEmbeddingsRoutes } from './routes/embeddings.ts';
@@ -29,6 +40,10 @@ import { registerFileRoutes } from './routes/files.ts';
 import { registerHealthRoutes } from './routes/health.ts';
 import { registerModelRoutes } from './routes/models.ts';
 import { registerResponsesRoutes } from './routes/responses.ts';
+import { registerUploadRoutes } from './routes/uploads.ts';
+import { ensureHousekeepingSchedule } from './temporal/housekeeping-schedule.ts';
+import { ensureSearchAttributes } from './temporal/search-attributes.ts';
+import { createSendTestWebhook } from './webhooks/send-test.ts';
 
 export interface ApiDeps {
   readonly config: Config;
@@ -61,13 +76,18 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   const { config, database, client, hub, secretBox, clock, log, shutdown } = deps;
   const stores = createStores(database.db);
   await stores.ensureIndexes();
+  const searchable = await ensureSearchAttributes({ client, log });
+  await ensureHousekeepingSchedule({ client, log });
   const { keys, lanes, routes, requests, laneLog } = stores;
   const adminKey = await issueAdminKey({ keys, secretBox, clock }, deps.newAdminKey ?? false);
   const direct = startDirectPath({ ...stores, secretBox, clock, log, shutdown });
+  const load = createLaneLoad();
   const directory = createLaneDirectory({
     listLanes: () => direct.watch(lanes.list()),
     listRoutes: () => routes.list(),
     clock,
+    inFlight: load.inFlight,
+    onPlanned: (laneId) => load.expect(laneId),
   });
 
   let stopping = false;
@@ -89,19 +109,34 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
     clock,
     log,
   });
+  const runOnce = createRunOnce({
+    claims: createClaims({ ...stores, clock }),
+    requests,
+    watchCompletion: createWatchCompletion({ client, requests, clock, log }),
+    clock,
+  });
   const completions = {
     runCompletion,
+    runOnce,
     runDirect: direct.runDirect,
     directory,
+    load,
     clock,
+    drills: config.FLATLANE_DRILLS,
     pingAfterMs: config.FLATLANE_STREAM_PING_MS,
   };
   registerChatRoutes(publicApp, completions);
   registerResponsesRoutes(publicApp, completions);
   registerEmbeddingsRoutes(publicApp, completions);
-  const batchStarter = createBatchStarter({ client, batches: stores.batches, clock, log });
+  const batchStarter = createBatchStarter({ client, batches: stores.batches, clock, log, searchable });
   registerFileRoutes(publicApp, { ...stores, clock });
+  registerUploadRoutes(publicApp, { ...stores, clock });
   registerBatchRoutes(publicApp, { ...stores, clock, ...batchStarter });
+  registerBatchControlRoutes(publicApp, { ...stores, ...batchStarter });
+  registerBatchProgressRoute(publicApp, { ...stores, clock, log });
+  registerBatchResultsRoute(publicApp, { ...stores, clock });
+  registerBatchQuoteRoutes(publicApp, { ...stores, directory, clock });
+  registerBatchRetryRoute(publicApp, { ...stores, clock, ...batchStarter });
 
   const adminApp = createApp({ keys, secretBox, log: httpLog, defaultAccess: 'admin' });
   registerAccountRoutes(adminApp, { lanes, secretBox, clock });
@@ -109,6 +144,8 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   registerLaneRoutes(adminApp, { lanes, routes, directory, secretBox, clock, checkAddress });
   registerKeyRoutes(adminApp, { keys, secretBox, clock });
   registerLogRoutes(adminApp, { laneLog });
+  const sendTest = createSendTestWebhook({ client, clock });
+  registerWebhookRoutes(adminApp, { ...stores, secretBox, clock, sendTest, checkUrl: checkWebhookUrl });
 
   const internalApp = createInternalApp(hub, httpLog);
   const listening = await listen(internalApp, config.FLATLANE_INTERNAL_HOST, config.FLATLANE_INTERNAL_PORT, 'internal');

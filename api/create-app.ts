@@ -1,12 +1,20 @@
-import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { createHash } from 'node:crypto';
+import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { ApiError } from '../core/errors.ts';
 import { newRequestId } from '../core/ids.ts';
 import type { Logger } from '../core/log.ts';
 import type { SecretBox } from '../core/secret-box.ts';
-import { parseBoundedJson } from '../core/wire/json-limits.ts';
+import { MAX_JSON_VALUES, parseBoundedJson } from '../core/wire/json-limits.ts';
 import type { KeyStore } from '../store/keys.ts';
 import { registerAuthentication, type Access } from './plugins/authenticate.ts';
 import { answerError, registerErrorHandling } from './plugins/handle-errors.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** SHA-256 of a JSON body's bytes, as hex, where the request has an idempotency key. */
+    bodyHash?: string;
+  }
+}
 
 /** Headers must be there soon after the connection is: slow ones are cut off. */
 const HEADERS_TIMEOUT_MS = 20_000;
@@ -49,12 +57,31 @@ export function createApp({ keys, secretBox, log, defaultAccess }: CreateAppDeps
     reply.header('openai-processing-ms', String(Math.round(reply.elapsedTime)));
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: unknown, bytes: Buffer) =>
-    parseJson(bytes),
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, bytes: Buffer) => {
+      // Of the bytes as they came: the same request sent again has the same.
+      if (request.headers['idempotency-key'] !== undefined) {
+        request.bodyHash = createHash('sha256').update(bytes).digest('hex');
+      }
+      return parseJson(bytes);
+    },
   );
+  app.decorateRequest('bodyHash');
   registerErrorHandling(app);
   registerAuthentication(app, { keys, secretBox, defaultAccess });
+  app.addHook('onRequest', refusePackedBody);
   return app;
+}
+
+/** A packed body may unfold to any size: none is unpacked here, and its bytes mean nothing to those who read bodies. */
+async function refusePackedBody({ headers }: FastifyRequest): Promise<void> {
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
+  throw new ApiError('unsupported_media_type', 'Send the body as it is: Content-Encoding is not supported.', {
+    param: 'content-encoding',
+  });
 }
 
 function parseJson(bytes: Buffer): unknown {
@@ -68,6 +95,8 @@ function parseJson(bytes: Buffer): unknown {
       throw new ApiError('invalid_request', 'The body is not valid UTF-8.');
     case 'too_deep':
       throw new ApiError('invalid_request', 'The JSON body nests more than 64 levels deep.');
+    case 'too_wide':
+      throw new ApiError('invalid_request', `The JSON body has more than ${MAX_JSON_VALUES} values.`);
     case 'forbidden_key':
       throw new ApiError('invalid_request', `The JSON body has the key '${parsed.key}', which is not allowed.`);
   }

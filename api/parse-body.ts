@@ -9,6 +9,7 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknow
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const issue = deepest(result.error.issues);
+  if (issue.code === 'unrecognized_keys') throw unknownParameter(pathOf([...issue.path, issue.keys[0] ?? '']));
   const param = pathOf(issue.path) || undefined;
   if (param === undefined) throw new ApiError('invalid_request', 'The body must be a JSON object.');
   // JSON has no undefined: what is so is not there, whatever the schema wanted in its place.
@@ -17,6 +18,10 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknow
   }
   const name = isWrongType(issue) ? 'invalid_type' : 'invalid_value';
   throw new ApiError(name, `Invalid '${param}': ${issue.message}.`, { param });
+}
+
+function unknownParameter(param: string): ApiError {
+  return new ApiError('unsupported_parameter', `Unknown parameter: '${param}'.`, { param });
 }
 
 /** Of a union's problems, those of the branch that came furthest say most. */

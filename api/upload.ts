@@ -4,10 +4,12 @@ import type { Clock } from '../core/clock.ts';
 import { ApiError } from '../core/errors.ts';
 import { newFileId } from '../core/ids.ts';
 import { readExpiresAfter } from '../core/wire/expires-after.ts';
+import { readFileName } from '../core/wire/file-name.ts';
 import { DEFAULT_FILE_LIFE_SECONDS } from '../core/wire/file-object.ts';
 import type { WrittenBytes } from '../store/file-bytes.ts';
 import type { FileDoc, FileStore } from '../store/files.ts';
 import { createFirstLineCheck } from './first-line.ts';
+import { letPass, toFormError } from './form-errors.ts';
 
 /** Bounds of the form around the file: five short fields are all that is ever read. */
 export const UPLOAD_LIMITS = { files: 1, fields: 20, fieldSize: 1024, fieldNameSize: 100, headerPairs: 50 };
@@ -15,12 +17,33 @@ export const UPLOAD_LIMITS = { files: 1, fields: 20, fieldSize: 1024, fieldNameS
 /** What the form may add to the file's bytes in the request. */
 const FORM_BYTES = 64 * 1024;
 
-const FILENAME_CHARACTERS = 255;
-
 interface UploadDeps {
-  readonly files: FileStore;
   readonly clock: Clock;
   readonly maxFileBytes: number;
+}
+
+/** What becomes of an upload: where its bytes go, and how its file gets to be seen. */
+export interface UploadTarget {
+  readonly fileId: string;
+  readonly write: (source: AsyncIterable<Uint8Array>) => Promise<WrittenBytes>;
+  /** Takes the file that was received whole and accepted; resolves with the one that stands. */
+  readonly keep: (file: FileDoc) => Promise<FileDoc>;
+  /** Takes back what was written of an upload that was refused or broke off. */
+  readonly discard: () => Promise<void>;
+}
+
+/** A new file of its own. */
+export function newFileTarget(files: FileStore): UploadTarget {
+  const fileId = newFileId();
+  return {
+    fileId,
+    write: (source) => files.bytes.write(fileId, source),
+    async keep(file) {
+      await files.insertOnce(file);
+      return file;
+    },
+    discard: () => files.discard(fileId),
+  };
 }
 
 interface StoredPart extends WrittenBytes {
@@ -33,27 +56,24 @@ interface StoredPart extends WrittenBytes {
  * `POST /v1/files`: streams the form's file into the store, whatever the order of the form's fields, and judges the whole at the
  * end. The file is visible only after all of it is stored and accepted; the bytes of a refused or broken upload are removed.
  */
-export function createUpload({ files, clock, maxFileBytes }: UploadDeps) {
+export function createUpload({ clock, maxFileBytes }: UploadDeps) {
   const tooLarge = (): ApiError =>
     new ApiError('invalid_request', `The file is too large: at most ${maxFileBytes} bytes are accepted.`, {
       param: 'file',
     });
 
-  const storePart = async (part: MultipartFile, bodyId: string): Promise<StoredPart> => {
-    const filename = part.filename.slice(0, FILENAME_CHARACTERS);
-    if (!filename.toLowerCase().endsWith('.jsonl')) {
-      throw new ApiError('invalid_request', 'Invalid file format for Batch API. Must be .jsonl', { param: 'file' });
-    }
-    const firstLine = createFirstLineCheck();
-    const written = await files.bytes.write(bodyId, firstLine.watch(part.file));
+  const storePart = async (part: MultipartFile, target: UploadTarget): Promise<StoredPart> => {
+    const filename = readFileName(part.filename, 'file');
+    const firstLine = createFirstLineCheck(filename);
+    const written = await target.write(firstLine.watch(part.file));
     return { ...written, filename, firstLineProblem: await firstLine.problem() };
   };
 
-  return async function upload(request: FastifyRequest): Promise<FileDoc> {
+  return async function upload(request: FastifyRequest, target: UploadTarget): Promise<FileDoc> {
     if (!request.isMultipart()) {
       throw new ApiError('unsupported_media_type', 'The content type must be multipart/form-data.');
     }
-    const fileId = newFileId();
+    const { fileId } = target;
     const fields = new Map<string, string>();
     let stored: StoredPart | undefined;
     try {
@@ -63,33 +83,19 @@ export function createUpload({ files, clock, maxFileBytes }: UploadDeps) {
         else if (part.fieldname !== 'file') {
           throw new ApiError('invalid_request', "The file must be in the field 'file'.", { param: part.fieldname });
         } else {
-          stored = await storePart(part, fileId);
+          stored = await storePart(part, target);
           if (part.file.truncated || stored.bytes > maxFileBytes) throw tooLarge();
         }
       }
       const file = judge(stored, fields, { fileId, ownerId: request.caller.keyId, now: clock.now() });
-      await files.insertOnce(file);
-      return file;
+      return await target.keep(file);
     } catch (cause) {
       letPass(request, maxFileBytes);
-      if (stored !== undefined) await files.discard(fileId);
-      throw toApiError(cause);
+      // What can't be taken back now, because the store is away or full, housekeeping finds by its bytes.
+      if (stored !== undefined) await target.discard().catch(() => undefined);
+      throw toFormError(cause);
     }
   };
-}
-
-/**
- * Reads and drops what is left of a refused upload, so that a client which is still sending gets to read the answer; but not
- * without end.
- */
-function letPass({ raw }: FastifyRequest, maxBytes: number): void {
-  let left = 2 * maxBytes;
-  raw.unpipe();
-  raw.on('data', (piece: Buffer) => {
-    left -= piece.length;
-    if (left < 0) raw.destroy();
-  });
-  raw.resume();
 }
 
 function readField(part: Exclude<Multipart, MultipartFile>, fields: Map<string, string>): void {
@@ -145,18 +151,4 @@ function readLife(fields: ReadonlyMap<string, string>): number {
 
 function missing(param: string): ApiError {
   return new ApiError('missing_required_parameter', `Missing required parameter: '${param}'.`, { param });
-}
-
-/** What the form's parser says of a broken form, which has no class or code of its own. */
-const BROKEN_FORM = /multipart|Part terminated early|Boundary|Malformed|aborted/i;
-
-function toApiError(cause: unknown): unknown {
-  if (cause instanceof ApiError || !(cause instanceof Error)) return cause;
-  const code = 'code' in cause ? String(cause.code) : '';
-  if (code.startsWith('FST_') || code === 'ECONNRESET' || BROKEN_FORM.test(cause.message)) {
-    return new ApiError('invalid_request', 'The form of the upload is broken, incomplete or has too many parts.', {
-      cause,
-    });
-  }
-  return cause;
 }

@@ -27,7 +27,14 @@ const accountShape = laneShape.extend({
 
 const routeShape = z.looseObject({
   model: z.string(),
-  lanes: z.array(z.looseObject({ laneId: z.string(), model: z.string().nullish() })),
+  lanes: z.array(
+    z.looseObject({
+      laneId: z.string(),
+      model: z.string().nullish(),
+      rung: z.number().nullish(),
+      weight: z.number().nullish(),
+    }),
+  ),
   direct: z.boolean().nullish(),
   metered: z.string().nullish(),
 });
@@ -55,6 +62,28 @@ const logEntryShape = z.looseObject({
   at: z.number(),
 });
 
+const attemptShape = z.looseObject({
+  type: z.string(),
+  dataId: z.string(),
+  attempt: z.number(),
+  at: z.number(),
+  durationMs: z.number(),
+  outcome: z.string(),
+  status: z.number().nullish(),
+  why: z.string().nullish(),
+});
+
+const webhookShape = z.looseObject({
+  id: z.string(),
+  keyId: z.string(),
+  url: z.string(),
+  events: z.array(z.string()),
+  enabled: z.boolean(),
+  why: z.string().nullish(),
+  previousSecretUntil: z.number().nullish(),
+  lastAttempt: attemptShape.nullish(),
+});
+
 export const accountAnswer = z.looseObject({ account: accountShape });
 export const accountList = z.looseObject({ data: z.array(accountShape) });
 export const checkAnswer = z.looseObject({ account: accountShape, checked: z.boolean() });
@@ -75,6 +104,16 @@ export const keyAnswer = z.looseObject({ key: keyShape });
 export const newKeyAnswer = z.looseObject({ key: keyShape, secret: z.string() });
 export const keyList = z.looseObject({ data: z.array(keyShape) });
 export const logList = z.looseObject({ data: z.array(logEntryShape) });
+export const webhookAnswer = z.looseObject({ webhook: webhookShape });
+export const newWebhookAnswer = z.looseObject({ webhook: webhookShape, secret: z.string() });
+export const webhookList = z.looseObject({ data: z.array(webhookShape) });
+export const webhookTestAnswer = z.looseObject({
+  outcome: z.string(),
+  status: z.number().nullish(),
+  durationMs: z.number(),
+  why: z.string().nullish(),
+});
+export const attemptList = z.looseObject({ data: z.array(attemptShape) });
 /** An answer of which only the success matters. */
 export const anyAnswer = z.unknown();
 

@@ -4,6 +4,8 @@ export interface CliIo {
   out(line: string): void;
   /** Writes a line that is not part of the result: progress, warnings, errors. */
   err(line: string): void;
+  /** Writes over the line that it wrote before, beside the result; null ends that line. null where no terminal is. */
+  readonly live: ((line: string | null) => void) | null;
   /** Asks for yes or no; null where nobody is there to answer. */
   confirm(question: string): Promise<boolean | null>;
   /** Reads a secret from standard input: one line without echo from a terminal, everything otherwise. */

@@ -47,6 +47,16 @@ function readUsd(text: string): number {
   return Number(text);
 }
 
+/** What `--batch-price` means, where a lane is added and where it is changed. */
+export const BATCH_PRICE_HELP =
+  "use the provider's own Batch API for batches that can wait, at this share of the usual price, as 0.5";
+
+/** A share of an option, 0 to 1. */
+export function parseShare(text: string): number {
+  if (!/^(0(\.\d{1,4})?|1(\.0{1,4})?)$/.test(text)) throw new InvalidArgumentError('It must be a share, as 0.5.');
+  return Number(text);
+}
+
 /** A time of an option, as 2026-11-20T12:00:00Z or in Unix milliseconds. */
 export function parseTime(text: string): number {
   const time = /^\d{10,14}$/.test(text) ? Number(text) : Date.parse(text);

@@ -11,6 +11,7 @@ export function createTerminalIo(interrupted: AbortSignal): CliIo {
   return {
     out: (line) => void process.stdout.write(`${line}\n`),
     err: (line) => void process.stderr.write(`${line}\n`),
+    live: process.stderr.isTTY ? writeLive : null,
     now: () => Date.now(),
     interrupted,
     readEnvironment,
@@ -31,6 +32,12 @@ export function createTerminalIo(interrupted: AbortSignal): CliIo {
       }
     },
   };
+}
+
+/** Cut to the width of the terminal: a line that wraps could not be written over. */
+function writeLive(line: string | null): void {
+  const columns = Math.max(20, process.stderr.columns);
+  process.stderr.write(line === null ? '\n' : `\r\u001b[2K${line.slice(0, columns - 1)}`);
 }
 
 /** A terminal that is asked a question gives Ctrl-C and Ctrl-D to the question and not to the process: both close it. */

@@ -44,6 +44,17 @@ const configSchema = z.object({
     .min(100)
     .default(15_000)
     .describe('Silence on a stream, in milliseconds, after which a comment keeps its connection open.'),
+  FLATLANE_LOG_DAYS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(36_500)
+    .default(90)
+    .describe('Days after which entries of the lane log are removed. The ledger of what was paid stays.'),
+  FLATLANE_DRILLS: z
+    .stringbool()
+    .default(false)
+    .describe('Lets admin keys play failures of lanes on their own requests, with the header `x-flatlane-drill`.'),
   FLATLANE_CODEX_ENV: z
     .string()
     .default('{}')

@@ -42,6 +42,11 @@ export function failureAnswer(
           : `No lane of this model can do what the request asks with '${param}'. Leave it out, or add a key lane to the route.`,
         { param },
       );
+    case 'consent_spent':
+      return new ApiError(
+        'insufficient_quota',
+        'The spend limit of the batch (max_metered_usd) leaves no room for what this line may cost, or the price of its model is unknown. Raise the limit or give the line max_completion_tokens, and retry it.',
+      );
     case 'caller_fault':
       return new ApiError('invalid_request', 'The upstream refused the request.', { param });
     case 'broken':

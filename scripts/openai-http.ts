@@ -24,13 +24,17 @@ export function createOpenaiHttp(baseUrl: string, key: string) {
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);
     return JSON.parse(text) as Answer;
   };
-  const post = <Answer>(path: string, body: unknown): Promise<Answer> =>
-    json<Answer>(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  const post = <Answer>(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
+    json<Answer>(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
 
   return {
     post,
     /** Uploads lines and starts a batch of them. */
-    async startBatch(lines: readonly string[], name: string): Promise<BatchShown> {
+    async startBatch(lines: readonly string[], name: string, spill: 'now' | 'late' = 'now'): Promise<BatchShown> {
       const form = new FormData();
       form.append('purpose', 'batch');
       form.append('file', new Blob([`${lines.join('\n')}\n`]), name);
@@ -39,15 +43,24 @@ export function createOpenaiHttp(baseUrl: string, key: string) {
         input_file_id: file.id,
         endpoint: '/v1/chat/completions',
         completion_window: '24h',
+        // Nobody who watches wants to wait for a plan's next window.
+        metadata: { flatlane_spill: spill },
       });
     },
     batch: (id: string) => json<BatchShown>(`/batches/${id}`),
-    /** Looks at a batch until it is over. */
-    async waitForBatch(id: string, onLook: (batch: BatchShown) => void, everyMs = 250): Promise<BatchShown> {
+    get: (path: string) => json<unknown>(path),
+    /** Looks at a batch until it is over. @param between what else to do while it runs, after each look */
+    async waitForBatch(
+      id: string,
+      onLook: (batch: BatchShown) => void,
+      everyMs = 250,
+      between: () => Promise<void> = () => Promise.resolve(),
+    ): Promise<BatchShown> {
       for (;;) {
         const batch = await json<BatchShown>(`/batches/${id}`);
         onLook(batch);
         if (OVER.has(batch.status)) return batch;
+        await between();
         await sleep(everyMs);
       }
     },

@@ -1,20 +1,25 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { HOUSEKEEPING_ID } from '../api/temporal/housekeeping-schedule.ts';
 import { readConfig } from '../core/config.ts';
 import { completionWorkflowId, chunkWorkflowId } from '../core/contracts/ids.ts';
+import { providerBatchWorkflowId } from '../core/contracts/provider-batch.ts';
+import { batchEventId, webhookWorkflowId } from '../core/contracts/webhook.ts';
 import { createLogger } from '../core/log.ts';
 import { createShutdown } from '../core/shutdown.ts';
 import { startChatgptBackend } from '../test/standins/chatgpt/backend.ts';
 import { startOpenaiApi } from '../test/standins/openai/api.ts';
+import { startWebhookReceiver } from '../test/standins/webhook-receiver.ts';
 import { createAdminHttp } from './admin-http.ts';
 import { startEmbedded } from './embedded.ts';
 import { createOpenaiHttp } from './openai-http.ts';
 
 /**
- * Records real histories of every workflow for the replay tests: a completion that is answered, one that falls back, a batch
- * on an account that runs out. Run it after a workflow was changed on purpose, under a new version name; histories of
+ * Records real histories of every workflow for the replay tests: completions that are answered, fall back and wait, batches on
+ * an account that runs out, a part of one at a provider, a webhook, a round of the housekeeping. Run it after a workflow was changed on purpose, under a new version name; histories of
  * earlier versions stay as long as such runs may still be under way.
  */
 const version = process.argv[2];
@@ -50,6 +55,8 @@ try {
   const home = await admin.addAccount('home', (code) => chatgpt.approve(code, 'home'));
   const keyLane = await admin.addKeyLane({ alias: 'key', baseUrl: openai.url, apiKey: openai.key });
   await admin.setRoute(MODEL, [home.id, keyLane]);
+  const receiver = await startWebhookReceiver();
+  shutdown.add('receiver of webhooks', 5_000, () => receiver.close());
   const api = createOpenaiHttp(`${flatlane.url}/v1`, key);
 
   const connection = await Connection.connect({ address: flatlane.stack.temporal.address });
@@ -62,8 +69,8 @@ try {
     await writeFile(join(FOLDER, `${version}-${name}.json`), `${historyToJSON(history)}\n`);
     console.log(`${name}: ${history.events?.length ?? 0} events`);
   };
-  const ask = async (content: string): Promise<string> => {
-    await api.post('/chat/completions', { model: MODEL, messages: [{ role: 'user', content }] });
+  const ask = async (content: string, headers: Record<string, string> = {}): Promise<string> => {
+    await api.post('/chat/completions', { model: MODEL, messages: [{ role: 'user', content }] }, headers);
     const { data } = await admin.call<{ data: { id: string }[] }>('GET', '/admin/logs?limit=1');
     return completionWorkflowId(data[0]?.id ?? '');
   };
@@ -81,13 +88,84 @@ try {
     }),
   );
   chatgpt.script('home', { exhaustAfter: 15 });
+  const { data: keys } = await admin.call<{ data: { id: string }[] }>('GET', '/admin/keys');
+  const { webhook } = await admin.call<{ webhook: { id: string } }>('POST', '/admin/webhooks', {
+    keyId: keys[0]?.id,
+    url: receiver.url,
+    allowPrivateAddresses: true,
+  });
+  // Tried once more after five seconds.
+  receiver.answer(503, 204);
   const { id } = await api.startBatch(lines, 'lines.jsonl');
   await api.waitForBatch(id, () => undefined);
   await record(id, 'batch-completed');
   await record(chunkWorkflowId(id, 0), 'chunk-account-runs-out');
+  await record(webhookWorkflowId(batchEventId(id), webhook.id), 'webhook-second-attempt');
+  await record(await keepHouse(client), 'housekeeping-round');
+
+  // A caller who waits for the window, which opens again in a few seconds.
+  await admin.setRoute(MODEL, [home.id]);
+  chatgpt.resetWindow('home');
+  chatgpt.script('home', { exhaustAfter: 1, resetsInSeconds: 5 });
+  await admin.call('POST', `/admin/accounts/${home.id}/check`);
+  await ask('The last one for now');
+  await record(await ask('I can wait', { 'x-flatlane-wait': '60' }), 'completion-waits');
+
+  // Three chunks begin and wait for a plan that is out for most of the time that there is; the fourth goes to the provider.
+  const { lane: batchLane } = await admin.call<{ lane: { id: string } }>('POST', '/admin/key-lanes', {
+    alias: 'half',
+    baseUrl: openai.url,
+    apiKey: openai.key,
+    allowPrivateAddresses: true,
+    batchPriceShare: 0.5,
+  });
+  await admin.setRoute(MODEL, [home.id, batchLane.id]);
+  chatgpt.script('home', { exhaustAfter: 5, resetsInSeconds: 20 * 3_600 });
+  const long = Array.from({ length: 755 }, (_, index) =>
+    JSON.stringify({
+      custom_id: `row-${index + 1}`,
+      method: 'POST',
+      url: '/v1/chat/completions',
+      body: { model: MODEL, messages: [{ role: 'user', content: 'Summarise this.' }] },
+    }),
+  );
+  const waiting = await api.startBatch(long, 'long.jsonl', 'late');
+  await recordWhenThere(client, providerBatchWorkflowId(waiting.id, 3), () =>
+    record(providerBatchWorkflowId(waiting.id, 3), 'provider-batch'),
+  );
+  await api.post(`/batches/${waiting.id}/control`, { spill: 'now' });
+  await api.waitForBatch(waiting.id, () => undefined);
+  await record(waiting.id, 'batch-partly-at-provider');
+  await record(chunkWorkflowId(waiting.id, 0), 'chunk-waits-and-spills');
 } catch (error) {
   console.error(error);
   process.exitCode = 1;
 } finally {
   await shutdown.run();
+}
+
+/** Waits until a workflow has begun. */
+async function recordWhenThere(client: Client, workflowId: string, then: () => Promise<void>): Promise<void> {
+  for (;;) {
+    const isThere = await client.workflow
+      .getHandle(workflowId)
+      .describe()
+      .then(
+        () => true,
+        () => false,
+      );
+    if (isThere) return then();
+    await sleep(200);
+  }
+}
+
+/** Has the schedule of the housekeeping start a round now, and gives the id of its workflow. */
+async function keepHouse({ schedule }: Client): Promise<string> {
+  const handle = schedule.getHandle(HOUSEKEEPING_ID);
+  await handle.trigger();
+  for (;;) {
+    const round = (await handle.describe()).info.recentActions.at(-1)?.action.workflow.workflowId;
+    if (round !== undefined) return round;
+    await sleep(100);
+  }
 }

@@ -1,4 +1,22 @@
 import type { Db } from 'mongodb';
+import type { TokenUsage } from '../core/lane-port.ts';
+import type { LaneTallies } from './lane-tallies.ts';
+
+/** What the lines of a chunk add to the output or the error file of their batch. */
+export interface SealedPart {
+  readonly lines: number;
+  readonly bytes: number;
+  /** Under which the bytes are stored; null when there are none. */
+  readonly bodyId: string | null;
+}
+
+/** The end of a chunk: every line has its outcome, and none of what is here changes any more. */
+export interface ChunkSeal {
+  readonly completed: SealedPart;
+  readonly failed: SealedPart;
+  readonly usage: TokenUsage;
+  readonly byLane: LaneTallies;
+}
 
 /** Where the lines of one chunk are in the input file. The rows themselves stay in the file: no copy is made. */
 export interface BatchChunkDoc {
@@ -14,9 +32,11 @@ export interface BatchChunkDoc {
   /** Offsets in the file: of the first byte, and of the byte after the last one. */
   readonly byteStart: number;
   readonly byteEnd: number;
+  /** Absent while lines of it have no outcome. */
+  readonly seal?: ChunkSeal;
 }
 
-/** Chunks of batches. Indexes: `_id`; `batchId, chunkIndex` for housekeeping. Never changed once their batch is in progress. */
+/** Chunks of batches. Indexes: `_id`; `batchId, chunkIndex` for housekeeping. Sealed once, and else never changed when their batch is in progress. */
 export function createBatchChunkStore(db: Db) {
   const chunks = db.collection<BatchChunkDoc>('batch_chunks');
   return {
@@ -25,6 +45,24 @@ export function createBatchChunkStore(db: Db) {
     /** Writes a chunk, or writes it again. */
     put: async (chunk: BatchChunkDoc) => void (await chunks.replaceOne({ _id: chunk._id }, chunk, { upsert: true })),
     find: (id: string): Promise<BatchChunkDoc | null> => chunks.findOne({ _id: id }),
+
+    /** Seals a chunk unless it is sealed, and returns the seal that stands. @throws Error when there is no such chunk. */
+    async seal(id: string, seal: ChunkSeal): Promise<ChunkSeal> {
+      const sealed =
+        (await chunks.findOneAndUpdate(
+          { _id: id, seal: { $exists: false } },
+          { $set: { seal } },
+          { returnDocument: 'after' },
+        )) ?? (await chunks.findOne({ _id: id }));
+      if (sealed?.seal === undefined) throw new Error(`There is no chunk ${id}.`);
+      return sealed.seal;
+    },
+
+    /** True when a sealed chunk has these bytes. Their id begins with the chunk's. */
+    async holds(bodyId: string): Promise<boolean> {
+      const seal = (await chunks.findOne({ _id: bodyId.split('.')[0] ?? '' }))?.seal;
+      return seal?.completed.bodyId === bodyId || seal?.failed.bodyId === bodyId;
+    },
 
     /** Batches that still have chunks here, after the given one, in the order of their ids. */
     async listBatches(after: string, limit: number): Promise<string[]> {

@@ -13,12 +13,18 @@ export interface BatchResultDoc extends LineOutcome {
   readonly kind: 'completed' | 'failed';
   readonly laneId: string | null;
   readonly usage: TokenUsage | null;
+  /** Millionths of a dollar paid for this answer, and what the meter would have taken; null or absent where unknown. */
+  readonly costMicros?: number | null;
+  readonly meterMicros?: number | null;
   /** Unix milliseconds. */
   readonly at: number;
 }
 
 /** What counting needs of an outcome. */
-export type OutcomeCount = Pick<BatchResultDoc, 'line' | 'kind' | 'usage'>;
+export type OutcomeCount = Pick<BatchResultDoc, 'line' | 'kind' | 'usage' | 'laneId' | 'costMicros' | 'meterMicros'>;
+
+/** How a line ended. */
+export type LineEnd = Pick<BatchResultDoc, 'line' | 'kind' | 'error'>;
 
 export interface StoredLines {
   /** The lines whose result is new. */
@@ -96,7 +102,19 @@ export function createBatchResultStore(db: Db) {
             Array.from({ length: lineCount }, (_, index) => firstLine + index),
           ),
         )
-        .project<OutcomeCount>({ _id: 0, line: 1, kind: 1, usage: 1 })
+        .project<OutcomeCount>({ _id: 0, line: 1, kind: 1, usage: 1, laneId: 1, costMicros: 1, meterMicros: 1 })
+        .toArray(),
+
+    /** How lines that follow each other ended, as far as they did; in no order. */
+    ends: (batchId: string, firstLine: number, lineCount: number): Promise<LineEnd[]> =>
+      results
+        .find(
+          byLines(
+            batchId,
+            Array.from({ length: lineCount }, (_, index) => firstLine + index),
+          ),
+        )
+        .project<LineEnd>({ _id: 0, line: 1, kind: 1, error: 1 })
         .toArray(),
 
     /** Of these lines the outcomes that came of serving them, without their bodies. */
@@ -104,6 +122,15 @@ export function createBatchResultStore(db: Db) {
       const found = await results.find(byLines(batchId, lines), { projection: { body: 0 } }).toArray();
       return found.filter(({ statusCode }) => statusCode !== null);
     },
+
+    /** Removes the outcomes of these lines. Safe to repeat. */
+    removeLines: async (batchId: string, firstLine: number, lineCount: number): Promise<void> =>
+      void (await results.deleteMany(
+        byLines(
+          batchId,
+          Array.from({ length: lineCount }, (_, index) => firstLine + index),
+        ),
+      )),
 
     /** The whole outcomes of these lines, in line order. */
     async readLines(batchId: string, lines: readonly number[]): Promise<BatchResultDoc[]> {

@@ -1,7 +1,12 @@
 import type { Db, UpdateFilter } from 'mongodb';
 import { batchStatesBefore, TERMINAL_BATCH_STATES, type BatchStatus } from '../core/contracts/batch.ts';
+import { DEFAULT_CONTROL, type BatchControl } from '../core/contracts/batch-control.ts';
+import { newSpend, type BatchSpend } from '../core/contracts/batch-spend.ts';
 import type { TokenUsage } from '../core/lane-port.ts';
 import type { BatchFacts } from '../core/wire/batch-object.ts';
+import type { PaceSample } from '../core/wire/batch-progress.ts';
+import { tallyIncrements, type LaneTallies } from './lane-tallies.ts';
+import { isDuplicateKey } from './database.ts';
 import { pageFilter, pageSort, toPage, type Page, type PagePlace, type PageRequest } from './paging.ts';
 
 export interface BatchDoc extends BatchFacts {
@@ -12,11 +17,47 @@ export interface BatchDoc extends BatchFacts {
   readonly chunks: number;
   /** Second results of a line that has one already. */
   readonly duplicatesDropped: number;
+  /** How its owner wants it to run. */
+  readonly control: BatchControl;
+  /** What it may cost, and what of it is taken. */
+  readonly spend: BatchSpend;
+  /** Until when its lines wait, as it was planned last; null when they don't. */
+  readonly waiting: BatchWait | null;
+  /** Running counts by lane, of which the end of the batch makes exact ones; absent in batches of earlier versions. */
+  readonly byLane?: LaneTallies;
+  /** How many lines were done when, the last of it only. */
+  readonly pace?: readonly PaceSample[];
+  /** The batch whose lines without an answer it repeats; null or absent when it repeats none. */
+  readonly retryOf?: string | null;
+  /** Of which ends of a line it repeats those lines, and what was asked for: a repeat of the same request is known by it. */
+  readonly retry?: { readonly only: readonly string[]; readonly request: string } | null;
+  /** Absent while the results of its lines are kept; `removing` when they are not to be read any more. */
+  readonly results?: 'removing' | 'removed';
+  /** The lanes that its lines may use; null or absent for all that their route says. */
+  readonly onlyLanes?: readonly string[] | null;
+  /** What makes lines of its file's rows; null or absent where the file holds lines. */
+  readonly template?: StoredTemplate | null;
+}
+
+/** Why lines of a batch wait, and until when as far as it is known. */
+export interface BatchWait {
+  /** Unix milliseconds. */
+  readonly until: number;
+  readonly why: string;
+}
+
+/** A template with the place of what was made of it. */
+export interface StoredTemplate {
+  /** JSON text: names that a caller chose must not become names of fields here. */
+  readonly text: string;
+  readonly delimiter: string | null;
+  /** Under which the lines that were made of the rows are stored; null until they are. */
+  readonly bodyId: string | null;
 }
 
 /** What a change of state may bring with it. The time of the change is set by the change itself. */
 export type BatchPatch = Partial<
-  Pick<BatchDoc, 'errors' | 'counts' | 'usage' | 'model' | 'chunks' | 'outputFileId' | 'errorFileId'>
+  Pick<BatchDoc, 'errors' | 'counts' | 'byLane' | 'usage' | 'model' | 'chunks' | 'outputFileId' | 'errorFileId'>
 >;
 
 /** What new results add to a batch. */
@@ -25,7 +66,13 @@ export interface BatchIncrement {
   readonly failed: number;
   readonly duplicates: number;
   readonly usage: TokenUsage;
+  readonly byLane: LaneTallies;
+  /** What is noted of the pace, now and then. */
+  readonly pace?: PaceSample;
 }
+
+/** Samples of the pace that are kept: a minute of them with up to eight workers that note one every five seconds. */
+const PACE_SAMPLES = 96;
 
 export const NO_USAGE: TokenUsage = { promptTokens: 0, cachedPromptTokens: 0, completionTokens: 0, reasoningTokens: 0 };
 
@@ -64,9 +111,13 @@ export function newBatch(
     | 'expiresAt'
     | 'metadata'
     | 'outputExpiresAfterSeconds'
-  >,
+  > &
+    Partial<Pick<BatchDoc, 'control' | 'spend'>>,
 ): BatchDoc {
   return {
+    control: DEFAULT_CONTROL,
+    spend: newSpend(null),
+    waiting: null,
     ...given,
     status: 'validating',
     model: null,
@@ -84,6 +135,8 @@ export function newBatch(
     usage: NO_USAGE,
     chunks: 0,
     duplicatesDropped: 0,
+    byLane: {},
+    pace: [],
   };
 }
 
@@ -96,7 +149,17 @@ export function createBatchStore(db: Db) {
       await batches.createIndex({ inputFileId: 1, status: 1 });
       await batches.createIndex({ status: 1, createdAt: 1 });
     },
-    insert: async (batch: BatchDoc) => void (await batches.insertOne(batch)),
+    /** Stores a batch. Returns the one that stands under its id: another one where a repeat of its create was first. */
+    async insert(batch: BatchDoc): Promise<BatchDoc> {
+      try {
+        await batches.insertOne(batch);
+        return batch;
+      } catch (error) {
+        const found = isDuplicateKey(error) ? await batches.findOne({ _id: batch._id, ownerId: batch.ownerId }) : null;
+        if (found === null) throw error;
+        return found;
+      }
+    },
     find: (batchId: string): Promise<BatchDoc | null> => batches.findOne({ _id: batchId }),
     findOwned: (ownerId: string, batchId: string): Promise<BatchDoc | null> =>
       batches.findOne({ _id: batchId, ownerId }),
@@ -106,7 +169,8 @@ export function createBatchStore(db: Db) {
     /** Newest first, as OpenAI lists them. */
     async list(ownerId: string, page: Omit<PageRequest, 'order'>): Promise<Page<BatchDoc>> {
       const found = await batches
-        .find({ ownerId, ...pageFilter<BatchDoc>({ ...page, order: 'desc' }) })
+        // A template may be long, and no list shows it.
+        .find({ ownerId, ...pageFilter<BatchDoc>({ ...page, order: 'desc' }) }, { projection: { 'template.text': 0 } })
         .sort(pageSort('desc'))
         .limit(page.limit + 1)
         .toArray();
@@ -119,6 +183,29 @@ export function createBatchStore(db: Db) {
         { inputFileId: fileId, status: { $nin: [...TERMINAL_BATCH_STATES] } },
         { projection: { _id: 1 } },
       )) !== null,
+
+    /** Batches that have made lines of the rows of this file. */
+    listWithLines: (fileId: string): Promise<{ readonly template: Pick<StoredTemplate, 'bodyId'> }[]> =>
+      batches
+        .find({ inputFileId: fileId, 'template.bodyId': { $ne: null } })
+        .project<{ readonly template: Pick<StoredTemplate, 'bodyId'> }>({ 'template.bodyId': 1 })
+        .toArray(),
+
+    /** Batches that are over and whose results are not removed yet, oldest first, after the given one. */
+    listOver: (after: PagePlace | null, limit: number): Promise<BatchDoc[]> =>
+      batches
+        .find({
+          status: { $in: [...TERMINAL_BATCH_STATES] },
+          results: { $ne: 'removed' },
+          ...pageFilter<BatchDoc>({ limit, order: 'asc', after }),
+        })
+        .sort(pageSort('asc'))
+        .limit(limit)
+        .toArray(),
+
+    /** Notes that the results of a batch that is over go, or are gone. */
+    markResults: async (batchId: string, state: 'removing' | 'removed'): Promise<void> =>
+      void (await batches.updateOne({ _id: batchId }, { $set: { results: state } })),
 
     /**
      * Batches in one of the states, oldest first, that were made before a time: for the sweep that restarts what was lost.
@@ -163,6 +250,18 @@ export function createBatchStore(db: Db) {
       );
     },
 
+    /**
+     * Notes where the lines are that were made of the rows, if nothing is noted and the batch is still looked at. Returns what
+     * is noted then, of whichever try it is; null when the batch is past that.
+     */
+    async keepLines(batchId: string, bodyId: string): Promise<string | null> {
+      await batches.updateOne(
+        { _id: batchId, status: 'validating', 'template.bodyId': null },
+        { $set: { 'template.bodyId': bodyId } },
+      );
+      return (await batches.findOne({ _id: batchId }, { projection: { template: 1 } }))?.template?.bodyId ?? null;
+    },
+
     /** Adds what results were stored. Only a running count: the end of the batch counts the results themselves. */
     addCounts: async (batchId: string, add: BatchIncrement): Promise<void> =>
       void (await batches.updateOne(
@@ -176,7 +275,9 @@ export function createBatchStore(db: Db) {
             'usage.cachedPromptTokens': add.usage.cachedPromptTokens,
             'usage.completionTokens': add.usage.completionTokens,
             'usage.reasoningTokens': add.usage.reasoningTokens,
+            ...tallyIncrements('byLane', add.byLane),
           },
+          ...(add.pace === undefined ? {} : { $push: { pace: { $each: [add.pace], $slice: -PACE_SAMPLES } } }),
         },
       )),
   };

@@ -83,7 +83,8 @@ export function createFileBytes(db: Db) {
         });
       } catch (cause) {
         upload.destroy();
-        await remove(bodyId);
+        // Where nothing can be written, nothing can be removed either: housekeeping does it when that is over.
+        await remove(bodyId).catch(() => undefined);
         throw cause;
       }
       return { bytes, sha256: hash.digest('hex') };
@@ -110,6 +111,10 @@ export function createFileBytes(db: Db) {
 
     /** Removes the bytes, whole or half-written. Safe to repeat, and for several at a time. */
     remove,
+
+    /** True when the bytes are there, whole. */
+    has: async (bodyId: string): Promise<boolean> =>
+      (await bodies.findOne({ _id: bodyId }, { projection: { _id: 1 } })) !== null,
 
     /** A file's document stands for these bytes now. */
     claim: async (bodyId: string): Promise<void> => void (await unclaimed.deleteOne({ _id: bodyId })),

@@ -1,7 +1,7 @@
 import type { Db, Filter } from 'mongodb';
 import type { FileFacts, FilePurpose } from '../core/wire/file-object.ts';
+import { createComposedBytes } from './composed-bytes.ts';
 import { isDuplicateKey } from './database.ts';
-import { createFileBytes } from './file-bytes.ts';
 import { pageFilter, pageSort, toPage, type Page, type PagePlace, type PageRequest } from './paging.ts';
 
 export interface FileDoc extends FileFacts {
@@ -10,8 +10,8 @@ export interface FileDoc extends FileFacts {
   readonly status: 'processed';
   /** Unix milliseconds; a deleted file is kept as a tombstone while its bytes may still be in use. */
   readonly deletedAt: number | null;
-  /** Hex, over all bytes. */
-  readonly sha256: string;
+  /** Hex, over all bytes; null for what was put together of parts. */
+  readonly sha256: string | null;
   /** Under which its bytes are stored; an upload's is its own id. */
   readonly bodyId: string;
   readonly bytesRemoved: boolean;
@@ -25,7 +25,7 @@ export interface FileDoc extends FileFacts {
  */
 export function createFileStore(db: Db) {
   const files = db.collection<FileDoc>('files');
-  const bytes = createFileBytes(db);
+  const bytes = createComposedBytes(db);
   const alive = (now: number): Filter<FileDoc> => ({ deletedAt: null, expiresAt: { $gt: now } });
   return {
     bytes,
@@ -83,21 +83,32 @@ export function createFileStore(db: Db) {
         { returnDocument: 'after' },
       ),
 
-    /** Files past their end, or deleted while they were in use, whose bytes are still there. */
-    listRemovable: (now: number, limit: number): Promise<FileDoc[]> =>
+    /** Files past their end, or deleted while they were in use, whose bytes are still there; oldest first, after the given one. */
+    listRemovable: (now: number, limit: number, after: PagePlace | null = null): Promise<FileDoc[]> =>
       files
-        .find({ bytesRemoved: false, $or: [{ expiresAt: { $lte: now } }, { deletedAt: { $ne: null } }] })
+        .find({
+          bytesRemoved: false,
+          $and: [
+            { $or: [{ expiresAt: { $lte: now } }, { deletedAt: { $ne: null } }] },
+            pageFilter<FileDoc>({ limit, order: 'asc', after }),
+          ],
+        })
+        .sort(pageSort('asc'))
         .limit(limit)
         .toArray(),
 
     /**
      * Removes bytes whose writing began before a time and that are no file's: the writer died before the file was there.
      * Returns how many.
+     * @param isHeld true for bytes that something else than a file stands for
      */
-    async removeOrphans(before: number, limit: number): Promise<number> {
+    async removeOrphans(before: number, limit: number, isHeld: (bodyId: string) => Promise<boolean>): Promise<number> {
       let removed = 0;
       for (const bodyId of await bytes.listUnclaimed(before, limit)) {
-        const isClaimed = (await files.findOne({ bodyId }, { projection: { _id: 1 } })) !== null;
+        const isClaimed =
+          (await files.findOne({ bodyId }, { projection: { _id: 1 } })) !== null ||
+          (await bytes.isPart(bodyId)) ||
+          (await isHeld(bodyId));
         if (isClaimed) await bytes.claim(bodyId);
         else await bytes.remove(bodyId);
         removed += isClaimed ? 0 : 1;
@@ -106,9 +117,9 @@ export function createFileStore(db: Db) {
     },
 
     /** Takes a file back that was refused, or of which nobody knows whether it was stored: document first, then bytes. */
-    async discard(fileId: string): Promise<void> {
-      await files.deleteOne({ _id: fileId });
-      await bytes.remove(fileId);
+    async discard(fileId: string, bodyId = fileId): Promise<void> {
+      await files.deleteOne({ _id: fileId, bodyId });
+      await bytes.remove(bodyId);
     },
 
     /** Removes a file's bytes and says so in its document. Safe to repeat. */

@@ -24,6 +24,8 @@ export interface LaneLogDoc {
   readonly at: number;
 }
 
+export type AnswerFacts = Pick<LaneLogDoc, 'model' | 'laneId' | 'usage' | 'attempts'>;
+
 export interface LaneTotals {
   readonly laneId: string | null;
   readonly entries: number;
@@ -32,6 +34,9 @@ export interface LaneTotals {
   /** Entries whose cost on the meter is unknown, and so not in the sum. */
   readonly unmetered: number;
 }
+
+/** Entries that one command removes. */
+const REMOVED_AT_A_TIME = 1_000;
 
 /** The lane log. Indexes: `_id`; `at` for reading it newest first; `batchId` for one batch. */
 export function createLaneLogStore(db: Db) {
@@ -50,6 +55,24 @@ export function createLaneLogStore(db: Db) {
       } catch (error) {
         if (!isDuplicateKey(error)) throw error;
       }
+    },
+
+    /** Removes entries from before a time, by the index on `at`, a page at a time. Returns how many. */
+    async removeBefore(before: number, limit: number, onPage: () => void = () => undefined): Promise<number> {
+      let removed = 0;
+      while (removed < limit) {
+        const page = await log
+          .find({ at: { $lt: before } }, { projection: { _id: 1 } })
+          .limit(Math.min(REMOVED_AT_A_TIME, limit - removed))
+          .toArray();
+        if (page.length === 0) break;
+        const { deletedCount } = await log.deleteMany({ _id: { $in: page.map(({ _id }) => _id) } });
+        // Another worker was quicker: it goes on.
+        if (deletedCount === 0) break;
+        removed += deletedCount;
+        onPage();
+      }
+      return removed;
     },
 
     find: (id: string) => log.findOne({ _id: id }),
@@ -72,6 +95,24 @@ export function createLaneLogStore(db: Db) {
         .limit(limit)
         .toArray();
     },
+
+    /** What a key's answers took, newest first: for estimates of what comes. @param since Unix milliseconds */
+    answersOf: (keyId: string, since: number, limit: number): Promise<AnswerFacts[]> =>
+      log
+        .find({ keyId, status: 'answered', at: { $gte: since } })
+        .project<AnswerFacts>({ model: 1, laneId: 1, usage: 1, attempts: 1 })
+        .sort({ at: -1 })
+        .limit(limit)
+        .toArray(),
+
+    /** What a lane has served, newest first: for the worth of its windows. @param since Unix milliseconds */
+    servedBy: (laneId: string, since: number, limit: number): Promise<Pick<LaneLogDoc, 'at' | 'meterMicros'>[]> =>
+      log
+        .find({ laneId, status: 'answered', at: { $gte: since } })
+        .project<Pick<LaneLogDoc, 'at' | 'meterMicros'>>({ at: 1, meterMicros: 1 })
+        .sort({ at: -1 })
+        .limit(limit)
+        .toArray(),
 
     /** Lines and cost by lane of one batch. */
     async totalsOfBatch(batchId: string): Promise<LaneTotals[]> {

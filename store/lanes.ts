@@ -26,6 +26,8 @@ export interface KeyLaneSettings {
     readonly cachedInputUsd: number;
     readonly outputUsd: number;
   }[];
+  /** What a line costs at the provider's own Batch API, as a share of the usual price. null: it is not used. Absent: as the preset has it. */
+  readonly batchPriceShare?: number | null;
 }
 
 /** A device-code sign-in that waits for its owner. */
@@ -36,6 +38,20 @@ export interface PendingLogin {
   /** Unix milliseconds. */
   readonly expiresAt: number;
 }
+
+/** What the owner changes of a key lane. */
+export type KeyLaneEdit = Partial<
+  Pick<LaneDoc, 'alias' | 'rank' | 'concurrency' | 'models' | 'baseUrl' | 'sealedKey' | 'allowPrivateAddresses'>
+> & { readonly keySettings?: Partial<KeyLaneSettings> };
+
+/** The settings of a key lane from before it could have any. */
+const PLAIN_KEY_SETTINGS: KeyLaneSettings = {
+  preset: null,
+  authHeader: 'authorization',
+  sealedHeaders: null,
+  modelMap: [],
+  prices: [],
+};
 
 export interface LaneDoc {
   readonly _id: string;
@@ -123,16 +139,18 @@ export function createLaneStore(db: Db) {
     /**
      * The one function that changes a lane's state: a conditional update on the states it may come from.
      * Returns the lane as it is after, or null when it was in a state from which there is no way.
+     * @param patch with `sealedKey`: only while the lane has that key. What a process learns with a key that has been changed
+     *   meanwhile says nothing of the lane as it is.
      */
     transition(
       laneId: string,
       to: LaneState,
       at: number,
-      patch: { why?: string | null; until?: number | null } = {},
+      patch: { why?: string | null; until?: number | null; sealedKey?: string | null } = {},
     ): Promise<LaneDoc | null> {
-      const { why = null, until = null } = patch;
+      const { why = null, until = null, sealedKey } = patch;
       return lanes.findOneAndUpdate(
-        { _id: laneId, state: { $in: [...statesBefore(to)] } },
+        { _id: laneId, state: { $in: [...statesBefore(to)] }, ...(sealedKey === undefined ? {} : { sealedKey }) },
         { $set: { state: to, why, until, stateChangedAt: at } },
         { returnDocument: 'after' },
       );
@@ -146,8 +164,25 @@ export function createLaneStore(db: Db) {
     rename: (laneId: string, alias: string) => set(laneId, { alias }),
 
     /** What the owner sets, as far as it is given. */
-    configure: (laneId: string, settings: Partial<Pick<LaneDoc, 'concurrency' | 'weeklyReservePercent'>>) =>
+    configure: (laneId: string, settings: Partial<Pick<LaneDoc, 'concurrency' | 'weeklyReservePercent' | 'rank'>>) =>
       set(laneId, settings),
+
+    /**
+     * What the owner changes of a key lane, all of it at once; each setting is written for itself, so that two edits at a time
+     * keep what the other one has written. Returns null when there is no such key lane any more.
+     * @throws the duplicate-key error when the alias is taken
+     */
+    async editKeyLane(laneId: string, { keySettings = {}, ...fields }: KeyLaneEdit): Promise<LaneDoc | null> {
+      const settings = Object.entries(keySettings).map(([name, value]) => [`keySettings.${name}`, value]);
+      if (settings.length > 0) {
+        await lanes.updateOne({ _id: laneId, keySettings: null }, { $set: { keySettings: PLAIN_KEY_SETTINGS } });
+      }
+      return lanes.findOneAndUpdate(
+        { _id: laneId, kind: 'key' },
+        { $set: { ...fields, ...(Object.fromEntries(settings) as object) } },
+        { returnDocument: 'after' },
+      );
+    },
 
     /** The owner's wish. A lane that is being removed stays so. Returns null when there is no such lane any more. */
     setHold: (laneId: string, hold: LaneHold) =>

@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import type { Operation } from '../core/lane-port.ts';
-import type { ReplyAddress } from '../core/reply.ts';
+import type { ReplyAddress, ReplyMeta } from '../core/reply.ts';
+import { isDuplicateKey } from './database.ts';
 
 /** A completion that is under way, and its answer: the claim check that keeps bodies out of workflow histories. */
 export interface RequestDoc {
@@ -12,6 +13,8 @@ export interface RequestDoc {
   /** The caller's body as JSON text; empty once there is a result, which needs the document's room. */
   readonly body: string;
   readonly stream: boolean;
+  /** True where the work goes on when the caller goes away, because a repeat may ask for its answer. */
+  readonly outlivesCaller?: boolean;
   readonly replyTo: ReplyAddress | null;
   readonly createdAt: number;
   /** Unix milliseconds after which housekeeping removes body and answer. */
@@ -28,6 +31,10 @@ export interface RequestResult {
   /** For an error: milliseconds from `at` after which a retry makes sense, and whether it makes sense at all. */
   readonly retryAfterMs?: number | undefined;
   readonly shouldRetry?: boolean | undefined;
+  /** Tries over all lanes. */
+  readonly attempts?: number;
+  /** What the answer said of itself; absent for errors. */
+  readonly meta?: ReplyMeta;
 }
 
 /** Requests. Indexes: `_id`, `expireAt`. */
@@ -35,7 +42,18 @@ export function createRequestStore(db: Db) {
   const requests = db.collection<RequestDoc>('requests');
   return {
     ensureIndexes: async () => void (await requests.createIndex({ expireAt: 1 })),
-    insert: async (request: RequestDoc) => void (await requests.insertOne(request)),
+    /** Stores a request; false when there is one of that id already, from another process, and then that one stands. */
+    async insertOnce(request: RequestDoc): Promise<boolean> {
+      try {
+        await requests.insertOne(request);
+        return true;
+      } catch (error) {
+        if (!isDuplicateKey(error)) throw error;
+        // Its own, where the acknowledgement was lost and the driver has sent it again: its caller waits under its token.
+        const found = await requests.findOne({ _id: request._id }, { projection: { replyTo: 1 } });
+        return found !== null && found.replyTo?.token === request.replyTo?.token;
+      }
+    },
     find: (requestId: string) => requests.findOne({ _id: requestId }),
     /**
      * Stores the result if there is none yet; false when another attempt was first, and then its result stands. The body

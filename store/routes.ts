@@ -5,7 +5,14 @@ import type { MeteredConsent } from '../core/contracts/metered-consent.ts';
 export interface RouteDoc {
   /** The model's name. */
   readonly _id: string;
-  readonly lanes: readonly { readonly laneId: string; readonly model: string }[];
+  readonly lanes: readonly {
+    readonly laneId: string;
+    readonly model: string;
+    /** Lanes of the same number share. Absent: a rung of its own. */
+    readonly rung?: number;
+    /** Its part beside the other weights of its rung. Absent in all of a rung: the least busy goes first. */
+    readonly weight?: number;
+  }[];
   /** Absent: the api process itself serves it where it has key lanes only. False: always as a workflow. */
   readonly direct?: boolean;
   /** Absent: the keys alone decide. */

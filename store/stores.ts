@@ -1,14 +1,20 @@
 import type { Db } from 'mongodb';
 import { createBatchChunkStore } from './batch-chunks.ts';
+import { createBatchControlStore } from './batch-control.ts';
 import { createBatchResultStore } from './batch-results.ts';
+import { createBatchSpendStore } from './batch-spend.ts';
 import { createBatchStore } from './batches.ts';
 import { createFileStore } from './files.ts';
+import { createIdempotencyStore } from './idempotency.ts';
 import { createKeyStore } from './keys.ts';
 import { createLaneLogStore } from './lane-log.ts';
 import { createLaneStore } from './lanes.ts';
 import { createLedgerStore } from './ledger.ts';
 import { createRequestStore } from './requests.ts';
 import { createRouteStore } from './routes.ts';
+import { createUploadStore } from './uploads.ts';
+import { createQuoteStore } from './quotes.ts';
+import { createWebhookStore } from './webhooks.ts';
 import { createWindowSampleStore } from './window-samples.ts';
 
 /** All repositories over one database. */
@@ -20,10 +26,16 @@ export function createStores(db: Db) {
   const laneLog = createLaneLogStore(db);
   const ledger = createLedgerStore(db);
   const files = createFileStore(db);
+  const uploads = createUploadStore(db);
   const batches = createBatchStore(db);
+  const batchControl = createBatchControlStore(db);
+  const batchSpend = createBatchSpendStore(db);
   const chunks = createBatchChunkStore(db);
   const results = createBatchResultStore(db);
   const windowSamples = createWindowSampleStore(db);
+  const webhooks = createWebhookStore(db);
+  const quotes = createQuoteStore(db);
+  const idempotency = createIdempotencyStore(db);
   return {
     keys,
     lanes,
@@ -32,14 +44,34 @@ export function createStores(db: Db) {
     laneLog,
     ledger,
     files,
+    uploads,
     batches,
+    batchControl,
+    batchSpend,
     chunks,
     results,
     windowSamples,
+    webhooks,
+    quotes,
+    idempotency,
     /** Safe to repeat, and for several processes at a time. */
     async ensureIndexes(): Promise<void> {
-      for (const store of [keys, lanes, requests, laneLog, ledger, files, batches, chunks, windowSamples])
+      for (const store of [
+        keys,
+        lanes,
+        requests,
+        laneLog,
+        ledger,
+        files,
+        uploads,
+        batches,
+        chunks,
+        windowSamples,
+        webhooks,
+        quotes,
+      ])
         await store.ensureIndexes();
+      await batchControl.ensureDefaults();
     },
   };
 }

@@ -4,13 +4,23 @@ import type { NativeConnection } from '@temporalio/worker';
 import { Agent } from 'undici';
 import { createFinalizeBatch } from '../activities/batch/finalize-batch.ts';
 import { createChunkReader } from '../activities/batch/load-chunk.ts';
+import { createSealChunk } from '../activities/batch/seal-chunk.ts';
 import { createValidateBatch } from '../activities/batch/validate-batch.ts';
+import { createIsModelServed } from '../activities/planning/is-model-served.ts';
+import { createMeteredLanes } from '../activities/planning/metered-lanes.ts';
+import { createHousekeep } from '../activities/housekeeping/housekeep.ts';
 import { createPlanLanesFor } from '../activities/plan-lanes-for.ts';
+import { createBatchGate } from '../activities/serve/batch-gate.ts';
+import { createLinePace } from '../activities/serve/line-pace.ts';
+import { createPlanProviderBatch } from '../activities/provider-batch/plan-provider-batch.ts';
+import { createProviderBatchActivities } from '../activities/provider-batch/provider-batch-activities.ts';
 import { createLineRecorder } from '../activities/serve/line-recorder.ts';
 import { createServeLines } from '../activities/serve/serve-lines.ts';
 import { createServeRequest } from '../activities/serve/serve-request.ts';
 import { createSettleFailure } from '../activities/serve/settle-failure.ts';
 import { createSettleLines } from '../activities/serve/settle-lines.ts';
+import { createAnnounceBatch } from '../activities/webhooks/announce-batch.ts';
+import { createDeliverWebhook } from '../activities/webhooks/deliver-webhook.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Config } from '../core/config.ts';
 import { readOrMakeFile } from '../core/first-start-file.ts';
@@ -21,15 +31,16 @@ import type { SecretBox } from '../core/secret-box.ts';
 import type { Shutdown } from '../core/shutdown.ts';
 import { runSelfTest } from '../lanes/codex/self-test.ts';
 import { createLaneDirectory } from '../lanes/policy/lane-directory.ts';
+import { createLaneLoad } from '../lanes/policy/lane-load.ts';
 import { createPriceList } from '../lanes/prices/price-list.ts';
+import { createWebhookPoster } from '../lanes/webhooks/post-webhook.ts';
 import type { Database } from '../store/database.ts';
 import { createStores } from '../store/stores.ts';
-import { createHousekeeping } from './housekeeping.ts';
 import { hostKeyLane } from './host-key-lane.ts';
 import { hostPlanLane } from './host-plan-lane.ts';
 import { createLaneHost } from './lane-host.ts';
 import { createReplyChannel } from './reply-channel.ts';
-import { startLaneWorker, startWorkflowWorker } from './temporal-workers.ts';
+import { startLaneWorker, startWebhookWorker, startWorkflowWorker } from './temporal-workers.ts';
 
 export interface WorkerDeps {
   readonly config: Config;
@@ -54,6 +65,9 @@ const STOP_LIMIT_MS = 35_000;
  */
 const TASKS_THAT_WAIT = 32;
 
+/** From the plan of a batch's chunk to its first lines on the lane, with room: until then another chunk must see that it comes. */
+const PLANNED_COUNTS_MS = 2_000;
+
 /** Puts a worker's parts together and begins to take tasks: workflows, and the lanes of this machine. */
 export async function startWorker(deps: WorkerDeps): Promise<void> {
   const { config, database, connection, secretBox, clock, log, shutdown } = deps;
@@ -61,13 +75,22 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
   await stores.ensureIndexes();
   const { lanes, routes, keys } = stores;
   const temporal = { connection, namespace: config.TEMPORAL_NAMESPACE, log };
-  const directory = createLaneDirectory({ listLanes: () => lanes.list(), listRoutes: () => routes.list(), clock });
+  const planned = createLaneLoad();
+  const directory = createLaneDirectory({
+    listLanes: () => lanes.list(),
+    listRoutes: () => routes.list(),
+    clock,
+    inFlight: (laneId) => (host.find(laneId)?.inFlight?.() ?? 0) + planned.inFlight(laneId),
+    onPlanned: (laneId) => planned.expect(laneId, PLANNED_COUNTS_MS),
+  });
   const prices = createPriceList();
   const costMicros = prices.costMicros.bind(prices);
   const dispatcher = new Agent();
   const replies = createReplyChannel(deps.hub, dispatcher, log);
   const chunkReader = createChunkReader(stores);
+  const pace = createLinePace();
   const recorder = createLineRecorder({ ...stores, clock, log });
+  const heldBack = createBatchGate({ ...stores, clock });
   shutdown.add('reply channel', 5_000, () => dispatcher.close());
 
   const dataDir = config.FLATLANE_DATA;
@@ -103,19 +126,40 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
       ),
     serve: (laneId, concurrency) =>
       startLaneWorker(temporal, laneId, concurrency + TASKS_THAT_WAIT, {
-        serveRequest: createServeRequest({ ...stores, host, costMicros, replies, clock, log }),
-        serveLines: createServeLines({ ...stores, host, chunkReader, recorder, costMicros, clock, log }),
+        serveRequest: createServeRequest({ ...stores, host, costMicros, replies, pace, clock, log }),
+        serveLines: createServeLines({
+          ...stores,
+          host,
+          chunkReader,
+          recorder,
+          heldBack,
+          costMicros,
+          pace,
+          clock,
+          log,
+        }),
+        ...createProviderBatchActivities({
+          ...stores,
+          spend: stores.batchSpend,
+          host,
+          chunkReader,
+          recorder,
+          costMicros,
+          checkIn,
+          clock,
+          log,
+        }),
       }),
     log,
   });
-  const housekeeping = createHousekeeping({ stores, clock, log });
-  housekeeping.start();
-  shutdown.add('housekeeping', STOP_LIMIT_MS, () => housekeeping.stop());
   await host.start();
   shutdown.add('lanes', STOP_LIMIT_MS, () => host.stop());
 
+  const endOfBatch = { ...stores, chunkReader, now: () => clock.now(), checkIn };
+  const planning = { ...stores, directory, metered: createMeteredLanes(stores), clock };
   const stopWorkflows = await startWorkflowWorker(temporal, deps.workflowBundlePath, {
-    planLanesFor: createPlanLanesFor({ directory, keys }),
+    planLanesFor: createPlanLanesFor(planning),
+    planProviderBatch: createPlanProviderBatch(planning),
     settleFailure: createSettleFailure({ ...stores, replies, clock }),
     settleLines: createSettleLines({ chunkReader, recorder, clock }),
     loadChunk: ({ batchId, chunkIndex }) => chunkReader.pendingLines(batchId, chunkIndex),
@@ -123,18 +167,28 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
       ...stores,
       clock,
       checkIn,
-      isModelServed: async (ownerId, model) => {
-        const owner = await keys.find(ownerId);
-        const plan = await directory.plan(model, {
-          planLanes: owner?.planLanes ?? false,
-          metered: owner?.metered ?? 'auto',
-        });
-        return plan.known && !plan.forbidden;
-      },
+      isModelServed: createIsModelServed({ directory, keys }),
     }),
-    finalizeBatch: createFinalizeBatch({ ...stores, chunkReader, clock, checkIn }),
+    sealChunk: createSealChunk(endOfBatch),
+    finalizeBatch: createFinalizeBatch(endOfBatch),
+    announceBatch: createAnnounceBatch(stores),
+    housekeep: createHousekeep({ stores, clock, logDays: config.FLATLANE_LOG_DAYS, log, checkIn }),
   });
   shutdown.add('workflows', STOP_LIMIT_MS, stopWorkflows);
+
+  const poster = createWebhookPoster();
+  shutdown.add('connections of webhooks', 5_000, () => poster.close());
+  const stopWebhooks = await startWebhookWorker(temporal, {
+    deliverWebhook: createDeliverWebhook({
+      ...stores,
+      secretBox,
+      poster,
+      clock,
+      log,
+      signal: () => Context.current().cancellationSignal,
+    }),
+  });
+  shutdown.add('webhooks', STOP_LIMIT_MS, stopWebhooks);
 }
 
 /** A long activity says that it goes on, and ends when it was cancelled or the worker stops. */

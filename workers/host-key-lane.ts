@@ -1,34 +1,79 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { SecretBox } from '../core/secret-box.ts';
-import { createHostedKeyLane } from '../lanes/openai/hosted-key-lane.ts';
+import { createHostedKeyLane, type HostedKeyLane } from '../lanes/openai/hosted-key-lane.ts';
+import { openedWith } from '../lanes/openai/open-key-lane.ts';
 import { laneHeadersPlace, laneSecretPlace, type LaneDoc, type LaneStore } from '../store/lanes.ts';
 import type { Hosted } from './hosted.ts';
 
 interface HostKeyLaneDeps {
-  readonly lanes: LaneStore;
+  readonly lanes: Pick<LaneStore, 'transition'>;
   readonly secretBox: SecretBox;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** @throws Error when the lane's key was sealed with another master key */
+/**
+ * Hosts one key lane. When its owner changes address, key or headers it is opened anew for what comes; what is under way
+ * ends as it began.
+ * @throws Error when the lane's key was sealed with another master key
+ */
 export function hostKeyLane({ lanes, secretBox, clock, log }: HostKeyLaneDeps, doc: LaneDoc): Hosted {
-  const lane = createHostedKeyLane(
-    {
-      lanes,
-      openKey: (sealed) => secretBox.open(sealed, laneSecretPlace(doc._id)),
-      openHeaders: (sealed) => secretBox.open(sealed, laneHeadersPlace(doc._id)),
-      clock,
-      log,
-    },
-    doc,
-  );
+  const open = (of: LaneDoc): HostedKeyLane =>
+    createHostedKeyLane(
+      {
+        lanes,
+        openKey: (sealed) => secretBox.open(sealed, laneSecretPlace(of._id)),
+        openHeaders: (sealed) => secretBox.open(sealed, laneHeadersPlace(of._id)),
+        clock,
+        log,
+      },
+      of,
+    );
+  let current = open(doc);
+  let settings = openedWith(doc);
+  let { concurrency } = doc;
+  let cannotOpen = false;
+  /** Lanes as they were before a change, with requests under way. */
+  const leaving = new Set<HostedKeyLane>();
+
+  const endIdle = (): void => {
+    for (const lane of leaving) {
+      if (lane.inFlight() > 0) continue;
+      leaving.delete(lane);
+      lane.stop().catch((error: unknown) => log.warn({ err: error }, 'a key lane could not be closed'));
+    }
+  };
+
   return {
-    lane,
+    // Whoever serves a request asks once and keeps what it got, so an attempt ends on the lane on which it began.
+    get lane() {
+      return current;
+    },
     concurrency: doc.concurrency,
-    lost: () => false,
-    refresh: (changed) => lane.refresh(changed),
-    stop: () => lane.stop(),
+    // More tasks at a time need another worker of Temporal's. It is begun when nothing is under way: its end would cut that off.
+    lost: () => cannotOpen || (concurrency > doc.concurrency && current.inFlight() === 0 && leaving.size === 0),
+    refresh(changed) {
+      ({ concurrency } = changed);
+      const wanted = openedWith(changed);
+      if (wanted !== settings) {
+        try {
+          const next = open(changed);
+          leaving.add(current);
+          current = next;
+          settings = wanted;
+          log.info({ laneId: changed._id, lane: changed.alias }, 'a key lane was opened anew with its new settings');
+        } catch (error) {
+          // Ended, and begun again as a new one is: which says what is wrong, and tries again.
+          log.error({ err: error, lane: changed.alias }, 'a changed key lane could not be opened');
+          cannotOpen = true;
+        }
+      }
+      current.refresh(changed);
+      endIdle();
+    },
+    async stop() {
+      await Promise.allSettled([current, ...leaving].map((lane) => lane.stop()));
+    },
   };
 }

@@ -177,6 +177,7 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
           return slots.acquire(priority, signal);
         },
       ),
+      inFlight: () => slots.inUse,
       async reportAnswer() {
         await health.reportAnswer();
         watch.afterTurn();

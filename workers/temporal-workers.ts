@@ -1,12 +1,14 @@
 import { Worker, type NativeConnection } from '@temporalio/worker';
 import type { Logger } from '../core/log.ts';
-import { laneTaskQueue, WORKFLOW_TASK_QUEUE } from '../core/contracts/queues.ts';
+import { laneTaskQueue, WEBHOOK_TASK_QUEUE, WORKFLOW_TASK_QUEUE } from '../core/contracts/queues.ts';
 import { LANE_HEARTBEAT_INTERVAL_MS } from '../core/contracts/timings.ts';
 import type {
   BatchActivities,
+  HousekeepingActivities,
   LaneActivities,
   PlanningActivities,
   SettlingActivities,
+  WebhookActivities,
 } from '../activities/activities.ts';
 import { keepRunning } from './keep-running.ts';
 
@@ -30,7 +32,7 @@ const CACHED_WORKFLOWS = 200;
 export async function startWorkflowWorker(
   { connection, namespace, log }: WorkerDeps,
   workflowBundlePath: string,
-  activities: PlanningActivities & SettlingActivities & BatchActivities,
+  activities: PlanningActivities & SettlingActivities & BatchActivities & HousekeepingActivities,
 ): Promise<() => Promise<void>> {
   const create = (): Promise<Worker> =>
     Worker.create({
@@ -45,6 +47,28 @@ export async function startWorkflowWorker(
       shutdownForceTime: FORCE_MS,
     });
   return keepRunning(create, WORKFLOW_TASK_QUEUE, log);
+}
+
+/** Events that are sent at a time: each may hang for 15 s, and costs a socket. */
+const WEBHOOKS_AT_A_TIME = 20;
+
+/** The worker that sends events to their receivers. */
+export async function startWebhookWorker(
+  { connection, namespace, log }: WorkerDeps,
+  activities: WebhookActivities,
+): Promise<() => Promise<void>> {
+  const create = (): Promise<Worker> =>
+    Worker.create({
+      connection,
+      namespace,
+      taskQueue: WEBHOOK_TASK_QUEUE,
+      activities: { ...activities },
+      maxConcurrentActivityTaskExecutions: WEBHOOKS_AT_A_TIME,
+      activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
+      shutdownGraceTime: GRACE_MS,
+      shutdownForceTime: FORCE_MS,
+    });
+  return keepRunning(create, WEBHOOK_TASK_QUEUE, log);
 }
 
 /** The worker of one lane: as many tasks at a time as given. */

@@ -1,11 +1,10 @@
 import { continueAsNew, sleep, workflowInfo } from '@temporalio/workflow';
-import { outageAfter } from '../core/contracts/choose-lane.ts';
 import type { CarriedLine, ChunkInput, LineResult } from '../core/contracts/batch.ts';
-import { decide } from '../core/contracts/decide.ts';
-import type { AttemptFailure } from '../core/contracts/failure.ts';
 import { REPLAN_AT_LEAST_AFTER_MS, REPLAN_AT_MOST_EVERY_MS } from '../core/contracts/timings.ts';
+import { afterFailure } from './after-failure.ts';
 import {
   firstReturn,
+  forgetSpentConsent,
   nextReturn,
   afterPause,
   pauseOf,
@@ -16,23 +15,30 @@ import {
   type LineGroup,
   type WaitingLine,
 } from './line-queue.ts';
-import { shortActivities } from './proxies.ts';
+import { fileActivities, shortActivities } from './proxies.ts';
 import { serveGroup } from './serve-group.ts';
+import { listenForWake, type Wake } from './wake.ts';
 
 /**
  * One chunk of a batch: each of its lines comes to an outcome, over the same lanes and by the same policy as a completion.
  * While every lane is out it waits on a timer and plans anew; nothing asks the upstream meanwhile.
  */
 export async function batchChunkWorkflow(input: ChunkInput): Promise<void> {
+  const wake = listenForWake();
   const lines = input.carried ?? (await loadLines(input));
   const state: ChunkState = {
     waiting: lines.map((line) => ({ ...line, usedUp: new Set(), triesOn: new Map() })),
     plans: new Map(),
     outages: new Map(),
     groupsInFlight: { plan: 0, key: 0 },
+    paused: false,
+    priority: 'normal',
+    wakes: 0,
+    windowOver: false,
   };
   await planAnew(input, state);
-  await run(input, state);
+  await run(input, state, wake);
+  await fileActivities.sealChunk({ batchId: input.batchId, chunkIndex: input.chunkIndex });
 }
 
 async function loadLines({ batchId, chunkIndex }: ChunkInput): Promise<CarriedLine[]> {
@@ -40,18 +46,26 @@ async function loadLines({ batchId, chunkIndex }: ChunkInput): Promise<CarriedLi
   return models.flatMap(({ model, lines }) => lines.map((line) => ({ line, model, attempts: [], pauses: 0 })));
 }
 
-async function planAnew({ keyId }: ChunkInput, state: ChunkState): Promise<void> {
-  const models = [...new Set(state.waiting.map((line) => line.model))];
-  const plans = await Promise.all(models.map((model) => shortActivities.planLanesFor({ keyId, model })));
-  for (const { model, lanes } of plans) state.plans.set(model, lanes);
+async function planAnew({ keyId, batchId }: ChunkInput, state: ChunkState): Promise<void> {
+  // While all is out nobody waits, and the control counts all the same for what comes back.
+  const models = state.waiting.length > 0 ? state.waiting.map((line) => line.model) : state.plans.keys();
+  const plans = await Promise.all(
+    [...new Set(models)].map((model) => shortActivities.planLanesFor({ keyId, model, batchId })),
+  );
+  for (const { model, lanes, control } of plans) {
+    state.plans.set(model, lanes);
+    state.paused = control?.paused ?? false;
+    state.priority = control?.priority ?? 'normal';
+  }
   // What the new plan says of a lane is newer than what was learnt before.
   state.outages.clear();
+  state.windowOver = false;
 }
 
-async function run(input: ChunkInput, state: ChunkState): Promise<void> {
+async function run(input: ChunkInput, state: ChunkState, wake: Wake): Promise<void> {
   const inFlight = new Set<Promise<void>>();
   try {
-    await serveAll(input, state, inFlight);
+    await serveAll(input, state, wake, inFlight);
   } catch (error) {
     // Cancelled, say: what is out comes to its end first, so that an answer that was paid for is stored before the end is.
     await Promise.allSettled(inFlight);
@@ -59,9 +73,14 @@ async function run(input: ChunkInput, state: ChunkState): Promise<void> {
   }
 }
 
-async function serveAll(input: ChunkInput, state: ChunkState, inFlight: Set<Promise<void>>): Promise<void> {
+async function serveAll(input: ChunkInput, state: ChunkState, wake: Wake, inFlight: Set<Promise<void>>): Promise<void> {
   const lookout = createLookout(input, state);
   while (state.waiting.length > 0 || inFlight.size > 0) {
+    if (wake.take()) {
+      state.wakes += 1;
+      forgetSpentConsent(state);
+      await planAnew(input, state);
+    }
     const hopeless = takeHopeless(state, Date.now());
     if (hopeless.length > 0) {
       const paused = hopeless.filter((line) => pauseOf(line) !== undefined);
@@ -72,15 +91,14 @@ async function serveAll(input: ChunkInput, state: ChunkState, inFlight: Set<Prom
       continue;
     }
 
-    const mayStart = !workflowInfo().continueAsNewSuggested;
-    for (let group = mayStart ? takeGroup(state, Date.now()) : undefined; group; group = takeGroup(state, Date.now())) {
-      start(inFlight, fly(input, state, group));
-    }
+    const isLong = workflowInfo().continueAsNewSuggested;
+    const next = (): LineGroup | undefined => (isLong || state.paused ? undefined : takeGroup(state, Date.now()));
+    for (let group = next(); group !== undefined; group = next()) start(inFlight, fly(input, state, group));
     if (inFlight.size > 0) {
-      await Promise.race([...inFlight, ...lookout()]);
+      await Promise.race([...inFlight, ...lookout(), wake.came()]);
     } else if (state.waiting.length > 0) {
-      if (!mayStart) await continueWith(input, state);
-      await waitForLane(state);
+      if (isLong) await continueWith(input, state);
+      await waitForLane(state, wake);
       await planAnew(input, state);
     }
   }
@@ -120,10 +138,11 @@ async function keep(state: ChunkState, line: WaitingLine): Promise<void> {
 /** Sends lines out and takes in what came of them. */
 async function fly(input: ChunkInput, state: ChunkState, group: LineGroup): Promise<void> {
   const { kind } = group.lane;
+  const { wakes } = state;
   state.groupsInFlight[kind] += 1;
   let results: LineResult[];
   try {
-    results = await serveGroup(input, group);
+    results = await serveGroup(input, group, state.priority);
   } finally {
     state.groupsInFlight[kind] -= 1;
   }
@@ -133,6 +152,11 @@ async function fly(input: ChunkInput, state: ChunkState, group: LineGroup): Prom
   for (const line of group.lines) {
     const result = results.find((candidate) => candidate.line === line.line);
     if (result?.failure === undefined) continue;
+    if (result.failure.class === 'consent_spent' && wakes !== state.wakes) {
+      // The limit has changed while this was under way: it is asked for anew.
+      again.push(line);
+      continue;
+    }
     const next = afterFailure(state, group, line, result, result.failure);
     if (next === undefined) {
       // A caller's own fault has its outcome from the lane's activity; whatever else ends a line has none yet.
@@ -149,32 +173,6 @@ async function fly(input: ChunkInput, state: ChunkState, group: LineGroup): Prom
   state.waiting.unshift(...again);
 }
 
-/** The line as it waits for its next try, or undefined when no lane may try it again. */
-function afterFailure(
-  state: ChunkState,
-  { lane }: LineGroup,
-  line: WaitingLine,
-  { record }: LineResult,
-  failure: AttemptFailure,
-): { line: WaitingLine; afterMs: number } | undefined {
-  const now = Date.now();
-  const tries = (line.triesOn.get(lane.laneId) ?? 0) + 1;
-  const triesOn = new Map(line.triesOn).set(lane.laneId, tries);
-  // A lane that took nothing is no attempt: a line that waits for days would collect thousands.
-  const attempts = failure.class === 'lane_unavailable' ? line.attempts : withAttempt(line.attempts, record);
-  const decision = decide({ failure, triesOnLane: tries, now });
-  if (decision.act === 'fail') return undefined;
-  if (decision.act === 'again') return { line: { ...line, attempts, triesOn }, afterMs: decision.afterMs };
-  const outage = outageAfter(failure, now);
-  if (outage === undefined) {
-    return { line: { ...line, attempts, triesOn, usedUp: new Set(line.usedUp).add(lane.laneId) }, afterMs: 0 };
-  }
-  state.outages.set(lane.laneId, Math.max(outage, state.outages.get(lane.laneId) ?? 0));
-  // The lane is out for everybody; this line may come back to it with a clean slate.
-  triesOn.delete(lane.laneId);
-  return { line: { ...line, attempts, triesOn }, afterMs: 0 };
-}
-
 /** No lane will serve these lines: they get their outcome in the error file. */
 async function settle({ batchId, keyId, chunkIndex }: ChunkInput, lines: readonly WaitingLine[]): Promise<void> {
   await shortActivities.settleLines({
@@ -185,9 +183,13 @@ async function settle({ batchId, keyId, chunkIndex }: ChunkInput, lines: readonl
   });
 }
 
-async function waitForLane(state: ChunkState): Promise<void> {
+/** Waits for the first lane that comes back, or for a change of the batch's control. What is paused waits for the latter only. */
+async function waitForLane(state: ChunkState, wake: Wake): Promise<void> {
   const now = Date.now();
-  await sleep(betweenLooks((nextReturn(state, now) ?? now + REPLAN_AT_MOST_EVERY_MS) - now));
+  const returnsAt = state.paused ? undefined : nextReturn(state, now);
+  // The first look after the end of a window comes soon: it is what tells others that the batch waits, and until when.
+  const soon = state.windowOver ? REPLAN_AT_LEAST_AFTER_MS : REPLAN_AT_MOST_EVERY_MS;
+  await wake.sleep(Math.min(soon, betweenLooks((returnsAt ?? now + REPLAN_AT_MOST_EVERY_MS) - now)));
 }
 
 /** Milliseconds to the next look at the lanes. */

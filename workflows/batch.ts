@@ -2,7 +2,11 @@ import { CancellationScope, continueAsNew, executeChild, isCancellation, workflo
 import { CHUNKS_AT_A_TIME, type BatchInput } from '../core/contracts/batch.ts';
 import { chunkWorkflowId } from '../core/contracts/ids.ts';
 import type { batchChunkWorkflow } from './batch-chunk.ts';
+import { announceEnd } from './announce-end.ts';
+import { showStatus } from './batch-status.ts';
+import { runAtProvider, type OpenChunks } from './provider-runs.ts';
 import { fileActivities } from './proxies.ts';
+import { tellChunks } from './tell-chunks.ts';
 
 /** After a continue-as-new: validation is over, and the chunks before this one are done. */
 interface BatchProgress {
@@ -19,18 +23,29 @@ type Ending = 'completed' | 'expired' | 'cancelled';
  */
 export async function batchWorkflow(input: BatchInput, progress?: BatchProgress): Promise<void> {
   const scope = CancellationScope.current();
-  let ending: Ending = 'completed';
+  // Null when it has failed: nothing is left to end.
+  let ending: Ending | null = 'completed';
   try {
     const remainingMs = Math.max(1, input.expiresAt - Date.now());
     const valid = await CancellationScope.withTimeout(remainingMs, () => validateAndRun(input, progress));
-    if (!valid) return;
+    if (!valid) ending = null;
   } catch (error) {
     if (!isCancellation(error)) throw error;
     ending = scope.consideredCancelled ? 'cancelled' : 'expired';
   }
-  await CancellationScope.nonCancellable(() =>
-    fileActivities.finalizeBatch({ batchId: input.batchId, reason: ending }),
-  );
+  await CancellationScope.nonCancellable(() => end(input.batchId, ending));
+}
+
+/** What a batch is while its files are written. One that expires has no state for it. */
+const ON_THE_WAY_TO = { completed: 'finalizing', expired: 'in_progress', cancelled: 'cancelling' } as const;
+
+async function end(batchId: string, reason: Ending | null): Promise<void> {
+  if (reason === null) showStatus('failed');
+  else {
+    showStatus(ON_THE_WAY_TO[reason]);
+    showStatus(await fileActivities.finalizeBatch({ batchId, reason }));
+  }
+  await announceEnd(batchId);
 }
 
 /** False when the file was refused; then the batch has failed and nothing runs. */
@@ -41,17 +56,23 @@ async function validateAndRun(input: BatchInput, progress: BatchProgress | undef
   }
   const validation = await fileActivities.validateBatch({ batchId: input.batchId });
   if (!validation.valid) return false;
+  showStatus('in_progress');
   await runChunks(input, { chunks: validation.chunks, nextChunk: 0 });
   return true;
 }
 
 async function runChunks(input: BatchInput, { chunks, nextChunk }: BatchProgress): Promise<void> {
-  const running = new Set<Promise<void>>();
+  const running = new Map<number, Promise<void>>();
+  const open: OpenChunks = { next: nextChunk, end: chunks, run: undefined, tellOfReturn: () => undefined };
+  tellChunks(input.batchId, running);
+  const atProvider = runAtProvider(input.batchId, open);
+  // A cancellation reaches it as well as the chunks, and is thrown by these; nothing else is.
+  atProvider.catch(() => undefined);
   try {
-    await runWindow(input, chunks, nextChunk, running);
+    await runWindow(input, chunks, open, running);
   } catch (error) {
     // Cancelled or expired: every chunk comes to its end before the files are written.
-    await Promise.allSettled(running);
+    await Promise.allSettled([...running.values(), atProvider]);
     throw error;
   }
 }
@@ -59,23 +80,25 @@ async function runChunks(input: BatchInput, { chunks, nextChunk }: BatchProgress
 async function runWindow(
   input: BatchInput,
   chunks: number,
-  nextChunk: number,
-  running: Set<Promise<void>>,
+  open: OpenChunks,
+  running: Map<number, Promise<void>>,
 ): Promise<void> {
-  let next = nextChunk;
-  while (next < chunks || running.size > 0) {
-    while (next < chunks && running.size < CHUNKS_AT_A_TIME && !workflowInfo().continueAsNewSuggested) {
-      const chunk: Promise<void> = runChunk(input, next).finally(() => running.delete(chunk));
-      running.add(chunk);
-      next += 1;
+  while (open.next < chunks || running.size > 0) {
+    while (open.next < open.end && running.size < CHUNKS_AT_A_TIME && !workflowInfo().continueAsNewSuggested) {
+      const index = open.next++;
+      running.set(
+        index,
+        runChunk(input, index).finally(() => running.delete(index)),
+      );
     }
-    if (running.size === 0) {
+    if (running.size === 0 && open.run === undefined) {
       await continueAsNew<(input: BatchInput, progress: BatchProgress) => Promise<void>>(input, {
         chunks,
-        nextChunk: next,
+        nextChunk: open.next,
       });
     }
-    await Promise.race(running);
+    const returned = new Promise<void>((resolve) => (open.tellOfReturn = resolve));
+    await Promise.race([...running.values(), ...(open.run === undefined ? [] : [open.run]), returned]);
   }
 }
 

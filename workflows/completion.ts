@@ -1,5 +1,6 @@
 import { sleep } from '@temporalio/workflow';
 import type { CompletionInput, CompletionOutcome, ServeResult } from '../core/contracts/completion.ts';
+import { drilledSignal } from '../core/contracts/drill.ts';
 import type { AttemptRecord } from '../core/contracts/failure.ts';
 import type { PlannedLane } from '../core/contracts/lane.ts';
 import { TASK_PRIORITY } from '../core/contracts/queues.ts';
@@ -47,6 +48,7 @@ async function serve(
   const { unavailableUntil: _, ...laneRef } = lane;
   const attempt = previous.length + 1;
   const startedAt = Date.now();
+  const drill = drilledSignal(input.drill, lane.laneId, attempt);
   try {
     return await laneActivities({
       laneId: lane.laneId,
@@ -55,7 +57,14 @@ async function serve(
       priorityKey: TASK_PRIORITY.interactive,
       fairnessKey: input.keyId,
       summary: `attempt ${attempt} on ${lane.alias}`,
-    }).serveRequest({ requestId: input.requestId, lane: laneRef, attempt, previous, deadlineAt: input.deadlineAt });
+    }).serveRequest({
+      requestId: input.requestId,
+      lane: laneRef,
+      attempt,
+      previous,
+      deadlineAt: input.deadlineAt,
+      ...(drill === undefined ? {} : { drill }),
+    });
   } catch (error) {
     const failure = lostAttempt(error);
     const { class: outcome, reachedUpstream, reason } = failure;

@@ -2,3 +2,6 @@
 export { batchWorkflow } from './batch.ts';
 export { batchChunkWorkflow } from './batch-chunk.ts';
 export { completionWorkflow } from './completion.ts';
+export { housekeepingWorkflow } from './housekeeping.ts';
+export { providerBatchWorkflow } from './provider-batch.ts';
+export { webhookWorkflow } from './webhook.ts';

@@ -6,6 +6,7 @@ import {
   PAUSES_BEFORE_GIVING_UP_MS,
   type CarriedLine,
 } from '../core/contracts/batch.ts';
+import type { BatchPriority } from '../core/contracts/batch-control.ts';
 import type { AttemptRecord } from '../core/contracts/failure.ts';
 import type { LaneKind, PlannedLane } from '../core/contracts/lane.ts';
 import { tellingFailure } from '../core/contracts/telling-failure.ts';
@@ -31,6 +32,13 @@ export interface ChunkState {
   /** Unix milliseconds until which a lane is left alone. */
   readonly outages: Map<string, number>;
   readonly groupsInFlight: Record<LaneKind, number>;
+  /** Nothing new is sent out. */
+  paused: boolean;
+  priority: BatchPriority;
+  /** Counts the changes of the batch's control. */
+  wakes: number;
+  /** A lane has said that its window is over, and nobody has looked since when it comes back. */
+  windowOver: boolean;
 }
 
 /**
@@ -40,7 +48,7 @@ export interface ChunkState {
 export function takeGroup(state: ChunkState, now: number): LineGroup | undefined {
   for (const [index, line] of state.waiting.entries()) {
     const lane = laneOf(state, line, now);
-    if (lane === undefined || !hasRoom(state, lane)) continue;
+    if (lane === undefined) continue;
     const limit = GROUP_LINES[lane.kind];
     const lines = [line];
     for (let at = index + 1; at < state.waiting.length && lines.length < limit; at += 1) {
@@ -72,24 +80,41 @@ export function takeHopeless(state: ChunkState, now: number): WaitingLine[] {
 /** When the first lane that a waiting line may use comes back; undefined when none is known. Unix milliseconds. */
 export function nextReturn(state: ChunkState, now: number): number | undefined {
   const returns = state.waiting.flatMap((line) => {
-    const at = earliestReturn(state.plans.get(line.model) ?? [], line.usedUp, state.outages, now);
-    return at === undefined ? [] : [at];
+    const plan = state.plans.get(line.model) ?? [];
+    const isHeld = waitsForPlan(plan, line);
+    return plan
+      .filter(({ laneId }) => !line.usedUp.has(laneId))
+      .map((lane) => Math.max(now, outageOf(lane, state.outages), isHeld ? (lane.heldUntil ?? 0) : 0));
   });
   return returns.length === 0 ? undefined : Math.min(...returns);
 }
 
-/** When the first lane that is out comes back; undefined when every lane of the waiting lines is open. Unix milliseconds. */
+/** When the first lane that is out or held back comes in; undefined when every lane of the waiting lines is open. Unix milliseconds. */
 export function firstReturn(state: ChunkState, now: number): number | undefined {
   const models = new Set(state.waiting.map(({ model }) => model));
   const returns = [...models]
     .flatMap((model) => state.plans.get(model) ?? [])
-    .map((lane) => outageOf(lane, state.outages))
+    .map((lane) => Math.max(outageOf(lane, state.outages), lane.heldUntil ?? 0))
     .filter((until) => until > now);
   return returns.length === 0 ? undefined : Math.min(...returns);
 }
 
+/**
+ * The lane that a line takes now, if it has room. A lane that is held back for the plan serves lines that no plan lane is left
+ * for; once it is held back no longer it serves also those that the plan lanes have no room for, or the deadline would pass.
+ */
 function laneOf(state: ChunkState, line: WaitingLine, now: number): PlannedLane | undefined {
-  return chooseLane(state.plans.get(line.model) ?? [], line.usedUp, state.outages, now);
+  const plan = state.plans.get(line.model) ?? [];
+  const allowed = waitsForPlan(plan, line) ? plan.filter(({ heldUntil = 0 }) => heldUntil <= now) : plan;
+  const first = chooseLane(allowed, line.usedUp, state.outages, now);
+  if (first === undefined || hasRoom(state, first)) return first;
+  const released = allowed.filter((lane) => lane.heldUntil !== undefined && hasRoom(state, lane));
+  return chooseLane(released, line.usedUp, state.outages, now);
+}
+
+/** True while a plan lane may still serve the line, now or later. */
+function waitsForPlan(plan: readonly PlannedLane[], { usedUp }: WaitingLine): boolean {
+  return plan.some(({ kind, laneId }) => kind === 'plan' && !usedUp.has(laneId));
 }
 
 function hasRoom(state: ChunkState, lane: PlannedLane): boolean {
@@ -120,4 +145,12 @@ export function nextAttempt({ attempts }: CarriedLine): number {
 /** Attempts with one more, the oldest left out where there are too many. */
 export function withAttempt(attempts: readonly AttemptRecord[], record: AttemptRecord): readonly AttemptRecord[] {
   return [...attempts, record].slice(-ATTEMPTS_KEPT);
+}
+
+/** Lines for which there was no money have all their lanes again: the limit may be another one now. */
+export function forgetSpentConsent(state: ChunkState): void {
+  const lines = state.waiting.map((line) =>
+    line.attempts.at(-1)?.outcome === 'consent_spent' ? { ...line, usedUp: new Set<string>() } : line,
+  );
+  state.waiting.splice(0, state.waiting.length, ...lines);
 }

@@ -1,13 +1,18 @@
+import type { BatchPriority } from '../core/contracts/batch-control.ts';
 import type { ChunkInput, LineResult } from '../core/contracts/batch.ts';
-import { TASK_PRIORITY } from '../core/contracts/queues.ts';
+import { LINE_TASK_PRIORITY } from '../core/contracts/queues.ts';
 import { ATTEMPT_DEADLINE_MS, LINE_SLOT_WAIT_MS } from '../core/contracts/timings.ts';
 import { nextAttempt, type LineGroup } from './line-queue.ts';
 import { lostAttempt } from './lost-attempt.ts';
 import { laneActivities } from './proxies.ts';
 
 /** One activity for a group of lines on one lane. When Temporal gives the activity up, each line has that failure. */
-export async function serveGroup(input: ChunkInput, { lane, lines }: LineGroup): Promise<LineResult[]> {
-  const { unavailableUntil: _, ...laneRef } = lane;
+export async function serveGroup(
+  input: ChunkInput,
+  { lane, lines }: LineGroup,
+  priority: BatchPriority,
+): Promise<LineResult[]> {
+  const { unavailableUntil: _, heldUntil: _held, ...laneRef } = lane;
   const { batchId, keyId, chunkIndex, expiresAt } = input;
   const startedAt = Date.now();
   const tasks = lines.map((waiting) => ({
@@ -21,13 +26,13 @@ export async function serveGroup(input: ChunkInput, { lane, lines }: LineGroup):
       slotWaitMs: LINE_SLOT_WAIT_MS,
       // A group's lines run side by side, but a lane with few slots takes them in turns.
       limitMs: ATTEMPT_DEADLINE_MS * Math.ceil(lines.length / lane.concurrency) + LINE_SLOT_WAIT_MS,
-      priorityKey: TASK_PRIORITY.batch,
+      priorityKey: LINE_TASK_PRIORITY[priority],
       fairnessKey: keyId,
       summary: summaryOf(
         lines.map(({ line }) => line),
         lane.alias,
       ),
-    }).serveLines({ batchId, keyId, chunkIndex, lane: laneRef, lines: tasks, expiresAt });
+    }).serveLines({ batchId, keyId, chunkIndex, lane: laneRef, lines: tasks, expiresAt, priority });
   } catch (error) {
     const failure = lostAttempt(error);
     const { class: outcome, reachedUpstream, reason } = failure;

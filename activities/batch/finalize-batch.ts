@@ -1,14 +1,13 @@
-import type { Clock } from '../../core/clock.ts';
-import { TERMINAL_BATCH_STATES } from '../../core/contracts/batch.ts';
-import type { BatchResultStore } from '../../store/batch-results.ts';
-import type { BatchDoc, BatchStore } from '../../store/batches.ts';
+import { TERMINAL_BATCH_STATES, type BatchStatus } from '../../core/contracts/batch.ts';
+import type { ChunkSeal, SealedPart } from '../../store/batch-chunks.ts';
+import { addUsage, NO_USAGE, type BatchDoc, type BatchStore } from '../../store/batches.ts';
+import type { BatchSpendStore } from '../../store/batch-spend.ts';
 import type { FileStore } from '../../store/files.ts';
-import { releaseFile } from '../../store/release-file.ts';
-import type { LaneLogStore } from '../../store/lane-log.ts';
-import type { LedgerStore } from '../../store/ledger.ts';
-import type { ChunkReader } from './load-chunk.ts';
-import { repairLog } from './repair-log.ts';
-import { settleRest, type RestOutcome } from './settle-rest.ts';
+import { sumTallies } from '../../store/lane-tallies.ts';
+import { releaseFile, releaseLines } from '../../store/release-file.ts';
+import { releaseHolds } from './release-holds.ts';
+import { sealChunk, type SealChunkDeps } from './seal-chunk.ts';
+import type { RestOutcome } from './settle-rest.ts';
 import { writeResultFile } from './write-result-file.ts';
 
 export interface FinalizeBatchInput {
@@ -16,16 +15,10 @@ export interface FinalizeBatchInput {
   readonly reason: 'completed' | 'expired' | 'cancelled';
 }
 
-export interface FinalizeBatchDeps {
+export interface FinalizeBatchDeps extends SealChunkDeps {
   readonly files: FileStore;
   readonly batches: BatchStore;
-  readonly results: BatchResultStore;
-  readonly laneLog: LaneLogStore;
-  readonly ledger: LedgerStore;
-  readonly chunkReader: ChunkReader;
-  readonly clock: Clock;
-  /** Says that the work goes on. May throw to end it (cancelled, worker stopping). */
-  readonly checkIn: (done: number) => void;
+  readonly batchSpend: BatchSpendStore;
 }
 
 /** What becomes of lines that were not served. */
@@ -43,12 +36,13 @@ const TRIES = 4;
 
 /**
  * The activity that ends a batch: every line gets an outcome, the files are written, and one update sets status, file ids,
- * counts and times. The documents of the files are inserted just before that update, when their bytes are whole; until it
+ * counts and times. The bytes of the
+ * files were written as the chunks ended; their documents are inserted just before that update, and until it
  * their ids are told to nobody. Safe to run twice, and at once.
  * @throws Error when the batch does not exist, or should be completed and a line has no outcome.
  */
 export function createFinalizeBatch(deps: FinalizeBatchDeps) {
-  const { batches, clock } = deps;
+  const { batches, now } = deps;
 
   const load = async (batchId: string): Promise<BatchDoc> => {
     const batch = await batches.find(batchId);
@@ -56,32 +50,51 @@ export function createFinalizeBatch(deps: FinalizeBatchDeps) {
     return batch;
   };
 
-  const writeFile = async (batch: BatchDoc, kind: 'completed' | 'failed', lines: readonly number[]) =>
-    lines.length === 0 ? null : writeResultFile(deps, batch, kind, lines, () => clock.now());
+  const sealAll = async (batch: BatchDoc, rest: RestOutcome | null): Promise<readonly ChunkSeal[]> => {
+    const seals: ChunkSeal[] = [];
+    for (let chunkIndex = 0; chunkIndex < batch.chunks; chunkIndex++) {
+      seals.push(await sealChunk(deps, batch, chunkIndex, rest));
+      deps.checkIn(chunkIndex + 1);
+    }
+    return seals;
+  };
 
   /** One try; null when the batch changed meanwhile. */
   const end = async (batch: BatchDoc, reason: FinalizeBatchInput['reason']): Promise<BatchDoc | null> => {
-    const { counts, usage, lines } = await settleRest(deps, batch, REST[reason], clock.now());
+    const seals = await sealAll(batch, REST[reason]);
     if (reason === 'completed' && batch.status !== 'finalizing') {
-      if ((await batches.transition(batch._id, 'finalizing', clock.now())) === null) return null;
+      if ((await batches.transition(batch._id, 'finalizing', now())) === null) return null;
     }
-    await repairLog(deps, batch);
-    const outputFileId = await writeFile(batch, 'completed', lines.completed);
-    const errorFileId = await writeFile(batch, 'failed', lines.failed);
-    const patch = { counts, usage, outputFileId, errorFileId };
-    return batches.transition(batch._id, reason, clock.now(), patch, { chunks: batch.chunks });
+    const completed = seals.map((seal) => seal.completed);
+    const failed = seals.map((seal) => seal.failed);
+    const patch = {
+      counts: { total: batch.counts.total, completed: countLines(completed), failed: countLines(failed) },
+      usage: seals.reduce((sum, { usage }) => addUsage(sum, usage), NO_USAGE),
+      byLane: sumTallies(seals.map(({ byLane }) => byLane)),
+      outputFileId: await writeResultFile(deps, batch, 'completed', completed, now()),
+      errorFileId: await writeResultFile(deps, batch, 'failed', failed, now()),
+    };
+    return batches.transition(batch._id, reason, now(), patch, { chunks: batch.chunks });
   };
 
-  return async function finalizeBatch({ batchId, reason }: FinalizeBatchInput): Promise<void> {
+  return async function finalizeBatch({ batchId, reason }: FinalizeBatchInput): Promise<BatchStatus> {
     let batch = await load(batchId);
     for (let tries = 0; !TERMINAL_BATCH_STATES.includes(batch.status); tries++) {
       if (tries >= TRIES) throw new Error(`Batch ${batchId} is ${batch.status} and can't become ${reason}.`);
       const ending = endingOf(batch, reason);
-      if (ending === 'cancelled') await batches.transition(batchId, 'cancelling', clock.now());
+      if (ending === 'cancelled') await batches.transition(batchId, 'cancelling', now());
       batch = (await end(batch, ending)) ?? (await load(batchId));
     }
-    await releaseFile(deps, batch.inputFileId, clock.now());
+    await releaseHolds(deps, batchId, 'all');
+    await releaseFile(deps, batch.inputFileId, now());
+    // Of one that never came to run nobody reads the lines again; of others they go with the results.
+    if (batch.chunks === 0) await releaseLines(deps.files, batch);
+    return batch.status;
   };
+}
+
+function countLines(parts: readonly SealedPart[]): number {
+  return parts.reduce((sum, { lines }) => sum + lines, 0);
 }
 
 /**

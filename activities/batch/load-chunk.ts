@@ -1,6 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { ChunkLines } from '../../core/contracts/batch.ts';
 import { chunkKey } from '../../core/contracts/ids.ts';
+import type { Operation } from '../../core/lane-port.ts';
+import { operationOfEndpoint } from '../../core/wire/batch-endpoints.ts';
 import { splitLines } from '../../core/wire/line-splitter.ts';
 import type { BatchChunkDoc, BatchChunkStore } from '../../store/batch-chunks.ts';
 import type { BatchResultStore } from '../../store/batch-results.ts';
@@ -11,6 +13,8 @@ export interface ChunkRow {
   /** Counts from 1 in the file. */
   readonly line: number;
   readonly customId: string;
+  /** What its URL asks of a lane. */
+  readonly operation: Operation;
   readonly body: Readonly<Record<string, unknown>>;
   /** The body as JSON text. */
   readonly bodyText: string;
@@ -104,6 +108,9 @@ export type ChunkReader = ReturnType<typeof createChunkReader>;
 
 /** A line that passed validation; only its shape is taken from it here. */
 function toRow(line: number, bytes: Buffer): ChunkRow {
-  const row = JSON.parse(bytes.toString('utf8')) as { custom_id: string; body: Record<string, unknown> };
-  return { line, customId: row.custom_id, body: row.body, bodyText: JSON.stringify(row.body) };
+  const row = JSON.parse(bytes.toString('utf8')) as { custom_id: string; url: string; body: Record<string, unknown> };
+  const operation = operationOfEndpoint(row.url);
+  // `stream: false` says nothing, and not every provider takes it with embeddings.
+  const { stream: _stream, ...body } = row.body;
+  return { line, customId: row.custom_id, operation, body, bodyText: JSON.stringify(body) };
 }

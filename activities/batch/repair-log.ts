@@ -1,5 +1,6 @@
 import { lineKey } from '../../core/contracts/ids.ts';
 import { NO_COSTS } from '../../lanes/prices/costs.ts';
+import type { BatchChunkDoc } from '../../store/batch-chunks.ts';
 import type { BatchResultDoc, BatchResultStore } from '../../store/batch-results.ts';
 import type { BatchDoc } from '../../store/batches.ts';
 import type { LaneLogDoc, LaneLogStore } from '../../store/lane-log.ts';
@@ -11,31 +12,25 @@ export interface RepairLogDeps {
   readonly laneLog: LaneLogStore;
   readonly ledger: LedgerStore;
   readonly chunkReader: ChunkReader;
-  /** Says that the work goes on, with the chunks done so far. May throw to end it. */
-  readonly checkIn: (chunksDone: number) => void;
 }
 
 /**
- * Makes up for entries of the lane log that a crash has cut off behind their stored outcomes: what is stored and what was
- * paid is told, the attempts are not known any more. Lines that no lane was asked for have no entry. Safe to repeat.
+ * Makes up for entries of the lane log that a crash has cut off behind the stored outcomes of a chunk: what is stored and
+ * what was paid is told, the attempts are not known any more. Lines that no lane was asked for have no entry. Safe to repeat.
  */
-export async function repairLog(deps: RepairLogDeps, batch: BatchDoc): Promise<void> {
-  const { results, laneLog, chunkReader, checkIn } = deps;
-  for (let chunkIndex = 0; chunkIndex < batch.chunks; chunkIndex++) {
-    const { firstLine, lineCount } = await chunkReader.find(batch._id, chunkIndex);
-    const numbers = Array.from({ length: lineCount }, (_, index) => firstLine + index);
-    const logged = await laneLog.whichExist(numbers.map((line) => lineKey(batch._id, line)));
-    const missing = numbers.filter((line) => !logged.has(lineKey(batch._id, line)));
-    const served = missing.length === 0 ? [] : await results.readServed(batch._id, missing);
-    if (served.length > 0) {
-      const rows = await chunkReader.read(batch._id, chunkIndex);
-      const modelOf = new Map(rows.map(({ line, body }) => [line, String(body['model'])]));
-      await laneLog.insertMissing(
-        await Promise.all(served.map((result) => entryOf(deps, batch, result, modelOf.get(result.line) ?? ''))),
-      );
-    }
-    checkIn(chunkIndex + 1);
-  }
+export async function repairLog(deps: RepairLogDeps, batch: BatchDoc, chunk: BatchChunkDoc): Promise<void> {
+  const { results, laneLog, chunkReader } = deps;
+  const { chunkIndex, firstLine, lineCount } = chunk;
+  const numbers = Array.from({ length: lineCount }, (_, index) => firstLine + index);
+  const logged = await laneLog.whichExist(numbers.map((line) => lineKey(batch._id, line)));
+  const missing = numbers.filter((line) => !logged.has(lineKey(batch._id, line)));
+  const served = missing.length === 0 ? [] : await results.readServed(batch._id, missing);
+  if (served.length === 0) return;
+  const rows = await chunkReader.read(batch._id, chunkIndex);
+  const modelOf = new Map(rows.map(({ line, body }) => [line, String(body['model'])]));
+  await laneLog.insertMissing(
+    await Promise.all(served.map((result) => entryOf(deps, batch, result, modelOf.get(result.line) ?? ''))),
+  );
 }
 
 async function entryOf(

@@ -11,10 +11,13 @@ import {
 import { isBlank, MAX_LINE_BYTES, splitLines, type ByteLine } from '../../core/wire/line-splitter.ts';
 
 /** OpenAI's limit for one batch. */
-const MAX_BATCH_LINES = 50_000;
+export const MAX_BATCH_LINES = 50_000;
+
+/** OpenAI's limit for embeddings: texts over all lines of a batch, which may have many each. */
+const MAX_EMBEDDING_INPUTS = 50_000;
 
 /** Bad lines that are listed; the file is refused anyway, so the rest is not looked at. */
-const MAX_LISTED_ERRORS = 1000;
+export const MAX_LISTED_ERRORS = 1000;
 
 /** A chunk is closed at this size even with few lines, so that whoever serves it holds little. */
 const CHUNK_CLOSES_AT_BYTES = 4 * 1024 * 1024;
@@ -36,8 +39,11 @@ export interface ScanOptions {
   readonly isModelServed: (model: string) => Promise<boolean>;
   /** Called with each chunk as it is complete, in order, also when a later line turns out to be bad. */
   readonly onChunk: (chunk: ScannedChunk) => Promise<void>;
+  /** The number under which a line is known to the caller, where it was made of a row of another file. */
+  readonly lineOf?: (number: number) => number;
   readonly maxLineBytes?: number;
   readonly maxLines?: number;
+  readonly maxEmbeddingInputs?: number;
 }
 
 export interface ScanResult {
@@ -54,17 +60,20 @@ export interface ScanResult {
  */
 export async function scanBatchInput(source: AsyncIterable<Uint8Array>, options: ScanOptions): Promise<ScanResult> {
   const { endpoint, onChunk, maxLineBytes = MAX_LINE_BYTES, maxLines = MAX_BATCH_LINES } = options;
+  const { maxEmbeddingInputs = MAX_EMBEDDING_INPUTS } = options;
+  const { lineOf = (number: number) => number } = options;
   const errors: BatchError[] = [];
   const firstLineOf = new Map<string, number>();
   const served = new Map<string, boolean>();
   let lines = 0;
   let chunks = 0;
+  let embeddingInputs = 0;
   let open: OpenChunk | null = null;
   /** Blank lines that are an error only if a line with something in it follows. */
   const blanks: number[] = [];
 
   const report = (line: number, problem: LineProblem): void => {
-    if (errors.length < MAX_LISTED_ERRORS) errors.push({ ...problem, line });
+    if (errors.length < MAX_LISTED_ERRORS) errors.push({ ...problem, line: lineOf(line) });
   };
   const isServed = async (model: string): Promise<boolean> => {
     const known = served.get(model) ?? (await options.isModelServed(model));
@@ -78,8 +87,9 @@ export async function scanBatchInput(source: AsyncIterable<Uint8Array>, options:
     const { customId, model } = checked.line;
     const id = createHash('sha256').update(customId).digest().toString('latin1', 0, 16);
     const firstLine = firstLineOf.get(id);
-    if (firstLine !== undefined) return duplicateCustomId(customId, firstLine);
+    if (firstLine !== undefined) return duplicateCustomId(customId, lineOf(firstLine));
     firstLineOf.set(id, number);
+    embeddingInputs += checked.line.embeddingInputs;
     return (await isServed(model)) ? null : modelNotFound(model);
   };
   const closeChunk = async (): Promise<void> => {
@@ -101,6 +111,10 @@ export async function scanBatchInput(source: AsyncIterable<Uint8Array>, options:
     }
     const problem = await checkLine(line);
     if (problem !== null) report(line.number, problem);
+    if (embeddingInputs > maxEmbeddingInputs) {
+      errors.splice(0, errors.length, tooManyInputs(maxEmbeddingInputs));
+      break;
+    }
     if (errors.length >= MAX_LISTED_ERRORS) break;
     // Chunks of a file that is refused are of no use, and one that skips a bad line would count its lines wrong.
     if (errors.length > 0) continue;
@@ -133,5 +147,10 @@ const EMPTY_FILE: BatchError = {
 
 function tooManyLines(limit: number): BatchError {
   const message = `The input file has more than ${limit} lines.`;
+  return { code: 'invalid_request', message, param: 'input_file_id', line: null };
+}
+
+function tooManyInputs(limit: number): BatchError {
+  const message = `The lines of the input file ask for more than ${limit} embeddings.`;
   return { code: 'invalid_request', message, param: 'input_file_id', line: null };
 }

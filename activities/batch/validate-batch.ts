@@ -4,8 +4,9 @@ import { chunkKey } from '../../core/contracts/ids.ts';
 import type { BatchError } from '../../core/wire/batch-object.ts';
 import type { BatchChunkStore } from '../../store/batch-chunks.ts';
 import type { BatchDoc, BatchStore } from '../../store/batches.ts';
-import type { FileStore } from '../../store/files.ts';
-import { releaseFile } from '../../store/release-file.ts';
+import type { FileDoc, FileStore } from '../../store/files.ts';
+import { releaseFile, releaseLines } from '../../store/release-file.ts';
+import { countBytes, makeLines, type MadeLines } from './make-lines.ts';
 import { scanBatchInput } from './scan-input.ts';
 
 export interface ValidateBatchDeps {
@@ -13,8 +14,8 @@ export interface ValidateBatchDeps {
   readonly batches: BatchStore;
   readonly chunks: BatchChunkStore;
   readonly clock: Clock;
-  /** True if some lane of the key may serve the model. */
-  readonly isModelServed: (ownerId: string, model: string) => Promise<boolean>;
+  /** True if some lane that the batch may use serves the model. */
+  readonly isModelServed: (batch: BatchDoc, model: string) => Promise<boolean>;
   /** Says that the work goes on, with the bytes read so far. May throw to end it (cancelled, worker stopping). */
   readonly checkIn: (bytesRead: number) => void;
 }
@@ -40,6 +41,12 @@ export function createValidateBatch(deps: ValidateBatchDeps) {
     if (batch === null) throw new Error(`There is no batch ${batchId}.`);
     return batch;
   };
+  /** The lines are the file itself, unless they are to be made of its rows. Null when the batch was decided on meanwhile. */
+  const findLines = async (batch: BatchDoc, file: FileDoc): Promise<MadeLines | null> => {
+    const template = batch.template ?? null;
+    if (template !== null) return makeLines(deps, batch, template, file);
+    return { ok: true, bodyId: file.bodyId, lineOf: (number) => number };
+  };
   const settle = async (batchId: string, changed: BatchDoc | null): Promise<ValidationOutcome> =>
     decided(changed ?? (await load(batchId))) ?? { valid: false };
 
@@ -50,18 +57,26 @@ export function createValidateBatch(deps: ValidateBatchDeps) {
 
     const fail = async (errors: readonly BatchError[]): Promise<ValidationOutcome> => {
       const failed = await batches.transition(batchId, 'failed', clock.now(), { errors });
-      if (failed !== null) await releaseFile(deps, batch.inputFileId, clock.now());
+      if (failed !== null) {
+        await releaseFile(deps, batch.inputFileId, clock.now());
+        await releaseLines(files, failed);
+      }
       return settle(batchId, failed);
     };
 
     const file = await files.findOwned(batch.ownerId, batch.inputFileId, clock.now());
     if (file === null) return fail([unknownFile(batch.inputFileId)]);
 
-    const scan = await scanBatchInput(countBytes(files.bytes.read(file.bodyId), deps.checkIn), {
+    const input = await findLines(batch, file);
+    if (input === null) return settle(batchId, null);
+    if (!input.ok) return fail(input.errors);
+
+    const scan = await scanBatchInput(countBytes(files.bytes.read(input.bodyId), deps.checkIn), {
       endpoint: batch.endpoint,
-      isModelServed: (model) => deps.isModelServed(batch.ownerId, model),
+      isModelServed: (model) => deps.isModelServed(batch, model),
       onChunk: (chunk) =>
-        chunks.put({ _id: chunkKey(batchId, chunk.chunkIndex), batchId, bodyId: file.bodyId, ...chunk }),
+        chunks.put({ _id: chunkKey(batchId, chunk.chunkIndex), batchId, bodyId: input.bodyId, ...chunk }),
+      lineOf: input.lineOf,
     });
     if (scan.errors.length > 0) return fail(scan.errors);
 
@@ -73,18 +88,6 @@ export function createValidateBatch(deps: ValidateBatchDeps) {
     });
     return settle(batchId, started);
   };
-}
-
-async function* countBytes(
-  source: AsyncIterable<Buffer>,
-  checkIn: ValidateBatchDeps['checkIn'],
-): AsyncGenerator<Buffer, void, undefined> {
-  let bytesRead = 0;
-  for await (const piece of source) {
-    bytesRead += piece.length;
-    checkIn(bytesRead);
-    yield piece;
-  }
 }
 
 function unknownFile(fileId: string): BatchError {

@@ -1,19 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { toOutputLine } from '../../core/wire/batch-output-line.ts';
+import { createHash } from 'node:crypto';
 import { DEFAULT_FILE_LIFE_SECONDS } from '../../core/wire/file-object.ts';
-import type { BatchResultDoc, BatchResultStore } from '../../store/batch-results.ts';
+import type { SealedPart } from '../../store/batch-chunks.ts';
+import type { BatchResultDoc } from '../../store/batch-results.ts';
 import type { BatchDoc } from '../../store/batches.ts';
 import type { FileStore } from '../../store/files.ts';
-
-/** Outcomes that are read at a time: small enough that 50 large answers fit into memory on both sides. */
-const LINES_AT_A_TIME = 50;
-
-export interface ResultFileDeps {
-  readonly files: FileStore;
-  readonly results: BatchResultStore;
-  /** Says that the work goes on, with the lines written so far. May throw to end it. */
-  readonly checkIn: (linesWritten: number) => void;
-}
 
 /** The id of a batch's output or error file: the same however often it is written. */
 export function resultFileId(batchId: string, kind: BatchResultDoc['kind']): string {
@@ -21,50 +11,34 @@ export function resultFileId(batchId: string, kind: BatchResultDoc['kind']): str
 }
 
 /**
- * Writes the outcomes of these lines, all that are of one kind, as a file of the batch's owner, and returns its id. Each try writes bytes
- * of its own and then claims the file by inserting its document: a try that comes second removes its bytes and takes the
- * file that is there, which holds the same, so two tries at once can't spoil each other's file.
+ * Makes a file of the batch's owner out of the parts that its chunks have written, and returns its id; null when no line is
+ * of this kind. Safe to repeat, and for two at once: parts of a sealed chunk never change, so both make the same file.
  */
 export async function writeResultFile(
-  deps: ResultFileDeps,
+  { files }: { readonly files: FileStore },
   batch: BatchDoc,
   kind: BatchResultDoc['kind'],
-  lines: readonly number[],
-  now: () => number,
-): Promise<string> {
-  const { files } = deps;
+  parts: readonly SealedPart[],
+  createdAt: number,
+): Promise<string | null> {
   const fileId = resultFileId(batch._id, kind);
-  if ((await files.find(fileId)) !== null) return fileId;
-  const bodyId = `${fileId}.${randomBytes(8).toString('hex')}`;
-  const { bytes, sha256 } = await files.bytes.write(bodyId, resultLines(deps, batch._id, lines));
-  const createdAt = now();
-  const claimed = await files.insertOnce({
+  const written = parts.flatMap(({ bodyId, bytes }) => (bodyId === null ? [] : [{ bodyId, bytes }]));
+  if (written.length === 0) return null;
+  await files.bytes.compose(fileId, written);
+  await files.insertOnce({
     _id: fileId,
     ownerId: batch.ownerId,
-    bytes,
+    bytes: written.reduce((sum, { bytes }) => sum + bytes, 0),
     createdAt,
     expiresAt: createdAt + (batch.outputExpiresAfterSeconds ?? DEFAULT_FILE_LIFE_SECONDS) * 1000,
     filename: `${batch._id}_${kind === 'completed' ? 'output' : 'error'}.jsonl`,
     purpose: 'batch_output',
     status: 'processed',
     deletedAt: null,
-    sha256,
-    bodyId,
+    sha256: null,
+    bodyId: fileId,
     bytesRemoved: false,
     batchId: batch._id,
   });
-  if (!claimed) await files.bytes.remove(bodyId);
   return fileId;
-}
-
-async function* resultLines(
-  { results, checkIn }: ResultFileDeps,
-  batchId: string,
-  lines: readonly number[],
-): AsyncGenerator<string, void, undefined> {
-  for (let from = 0; from < lines.length; from += LINES_AT_A_TIME) {
-    const page = await results.readLines(batchId, lines.slice(from, from + LINES_AT_A_TIME));
-    yield page.map(toOutputLine).join('');
-    checkIn(from + page.length);
-  }
 }

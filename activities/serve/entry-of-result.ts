@@ -5,6 +5,7 @@ import type { LaneLogDoc } from '../../store/lane-log.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
 import type { RequestDoc, RequestResult } from '../../store/requests.ts';
 import { NO_COSTS } from '../../lanes/prices/costs.ts';
+import { requestEntry } from './request-entry.ts';
 
 /** The entry in the lane log of a request whose result is stored and whose log was cut off by a crash, from what is there. */
 export async function entryOfResult(
@@ -15,20 +16,14 @@ export async function entryOfResult(
 ): Promise<LaneLogDoc> {
   const paid = (await ledger.listOfItem(request._id)).find(({ laneId }) => laneId === result.laneId);
   const answer = parseJson(result.body);
-  return {
-    _id: request._id,
-    kind: 'request',
-    keyId: request.keyId,
-    batchId: null,
-    model: request.model,
-    status: result.status === 200 ? 'answered' : 'failed',
+  return requestEntry(request, {
     httpStatus: result.status,
     laneId: result.laneId,
     // The name of another lane is not at hand here; the lane that is being tried is nearly always the one.
     laneAlias: result.laneId === lane.laneId ? lane.alias : result.laneId,
     attempts: previous,
     usage: isJsonObject(answer) ? readUsage(answer['usage']) : null,
-    ...(paid === undefined ? NO_COSTS : { costMicros: paid.costMicros, meterMicros: paid.meterMicros }),
+    costs: paid === undefined ? NO_COSTS : { costMicros: paid.costMicros, meterMicros: paid.meterMicros },
     at: result.at,
-  };
+  });
 }

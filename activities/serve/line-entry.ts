@@ -46,6 +46,7 @@ export function toLineEntry(facts: LineFacts): LineEntry {
       error: null,
       laneId,
       usage,
+      ...costs,
       at,
     },
     log: {

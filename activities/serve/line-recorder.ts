@@ -3,8 +3,10 @@ import type { Logger } from '../../core/log.ts';
 import { addUsage, NO_USAGE, type BatchStore } from '../../store/batches.ts';
 import type { BatchResultDoc, BatchResultStore } from '../../store/batch-results.ts';
 import type { LaneLogDoc, LaneLogStore } from '../../store/lane-log.ts';
+import { tallyByLane } from '../../store/lane-tallies.ts';
 import type { LedgerDoc, LedgerStore } from '../../store/ledger.ts';
 import { persist } from '../../core/persist.ts';
+import { createPaceNotes, type PaceNotes } from './pace-notes.ts';
 
 /** What one line came to: its outcome, its entry in the lane log, and what it cost where it cost anything. */
 export interface LineEntry {
@@ -31,6 +33,7 @@ export interface LineRecorder {
 export function createLineRecorder(deps: LineRecorderDeps): LineRecorder {
   const queues = new Map<string, { entry: LineEntry; resolve: () => void; reject: (error: unknown) => void }[]>();
   const writing = new Set<string>();
+  const pace = createPaceNotes(deps.clock);
 
   const drain = async (batchId: string): Promise<void> => {
     if (writing.has(batchId)) return;
@@ -40,6 +43,7 @@ export function createLineRecorder(deps: LineRecorderDeps): LineRecorder {
       try {
         await write(
           deps,
+          pace,
           batchId,
           queued.map(({ entry }) => entry),
         );
@@ -64,7 +68,12 @@ export function createLineRecorder(deps: LineRecorderDeps): LineRecorder {
 }
 
 /** What was paid first, then the outcome, then what is said of it: a crash between loses no cent and no line. */
-async function write(deps: LineRecorderDeps, batchId: string, entries: readonly LineEntry[]): Promise<void> {
+async function write(
+  deps: LineRecorderDeps,
+  pace: PaceNotes,
+  batchId: string,
+  entries: readonly LineEntry[],
+): Promise<void> {
   const { batches, results, laneLog, ledger, log } = deps;
   await persist(log, () => ledger.settle(entries.flatMap((entry) => entry.ledger ?? [])));
   const { stored, duplicates } = await persist(log, () => results.insertMany(entries.map(({ result }) => result)));
@@ -77,6 +86,8 @@ async function write(deps: LineRecorderDeps, batchId: string, entries: readonly 
     failed: fresh.filter(({ result }) => result.kind === 'failed').length,
     duplicates: duplicates.length,
     usage: fresh.reduce((sum, { result }) => addUsage(sum, result.usage), NO_USAGE),
+    byLane: tallyByLane(fresh.map(({ result }) => result)),
+    ...pace.count(batchId, fresh.length),
   };
   // Only a running count, and not safe to repeat: the outcomes are stored, and the end of the batch counts those.
   await batches

@@ -2,18 +2,19 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Clock } from '../../core/clock.ts';
 import type { ServeRequestInput, ServeResult } from '../../core/contracts/completion.ts';
 import { attemptKey } from '../../core/contracts/ids.ts';
-import type { LaneOutcome } from '../../core/lane-port.ts';
 import type { Logger } from '../../core/log.ts';
 import type { ReplyChannel, ReplySink } from '../../core/reply.ts';
-import type { LaneLogDoc, LaneLogStore } from '../../store/lane-log.ts';
+import type { LaneLogStore } from '../../store/lane-log.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
 import type { RequestDoc, RequestResult, RequestStore } from '../../store/requests.ts';
 import { costsOf, NO_COSTS, type CostMicros, type Costs } from '../../lanes/prices/costs.ts';
 import { entryOfResult } from './entry-of-result.ts';
+import { requestEntry } from './request-entry.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { ownAnswer } from '../../core/failure-answer.ts';
 import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
 import { persist } from '../../core/persist.ts';
+import type { LinePace } from './line-pace.ts';
 import { tryLane, type TriedLane } from './try-lane.ts';
 
 export interface ServeRequestDeps {
@@ -23,6 +24,7 @@ export interface ServeRequestDeps {
   readonly ledger: LedgerStore;
   readonly costMicros: CostMicros;
   readonly replies: ReplyChannel;
+  readonly pace: Pick<LinePace, 'noteInteractive'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -33,6 +35,7 @@ export interface ServeRequestDeps {
  */
 export function createServeRequest(deps: ServeRequestDeps) {
   return async function serveRequest(input: ServeRequestInput): Promise<ServeResult> {
+    deps.pace.noteInteractive();
     const request = await deps.requests.find(input.requestId);
     if (request === null) {
       throw ApplicationFailure.nonRetryable(`request ${input.requestId} is not in the database`, 'RequestMissing');
@@ -83,8 +86,9 @@ async function serve(
     attempt,
     priority: 'interactive',
     deadlineAt: input.deadlineAt,
+    ...(input.drill === undefined ? {} : { drill: input.drill }),
     stream: request.stream && sink !== undefined,
-    ...(sink === undefined ? {} : { callerGone: sink.callerGone }),
+    ...(sink === undefined || request.outlivesCaller === true ? {} : { callerGone: sink.callerGone }),
     onChunk: async (json) => {
       await sink?.send({ type: 'chunk', json, laneId: lane.laneId, laneAlias: lane.alias, attempts: attempt });
     },
@@ -96,13 +100,18 @@ async function serve(
       : costsOf(deps.host.find(lane.laneId)?.costMicros ?? deps.costMicros, lane, billed.usage);
   if (billed !== undefined) await persist(deps.log, () => settle(deps, input, request, costs));
   if (outcome.ok) {
-    await persist(deps.log, () => storeAnswer(deps, input, request, tried, outcome, costs));
     const { ignoredParams } = outcome;
-    await sink?.send({
-      type: 'done',
-      body: request.stream ? null : outcome.body,
-      meta: { laneId: lane.laneId, laneAlias: lane.alias, attempts: attempt, ...costs, ignoredParams },
-    });
+    const meta = { laneId: lane.laneId, laneAlias: lane.alias, attempts: attempt, ...costs, ignoredParams };
+    const result = {
+      status: 200,
+      body: outcome.body,
+      laneId: lane.laneId,
+      at: deps.clock.now(),
+      attempts: attempt,
+      meta,
+    };
+    await persist(deps.log, () => storeEnd(deps, input, request, { tried, result, costs }));
+    await sink?.send({ type: 'done', body: request.stream ? null : outcome.body, meta });
     return { ok: true, record };
   }
   const { failure, callerAnswer } = outcome;
@@ -110,19 +119,10 @@ async function serve(
     const { status, body } = callerAnswer ?? ownAnswer(failure);
     // Billed work is not sent again by a client of its own accord.
     const hints = billed === undefined ? {} : { shouldRetry: false };
-    await persist(deps.log, async () => {
-      await deps.requests.storeResult(request._id, {
-        status,
-        body,
-        laneId: lane.laneId,
-        at: deps.clock.now(),
-        ...hints,
-      });
-      const entry = logEntry(input, request, tried, deps.clock.now());
-      const usage = billed?.usage ?? null;
-      await deps.laneLog.insertMissing([{ ...entry, status: 'failed', httpStatus: status, usage, ...costs }]);
-    });
-    await sink?.send({ type: 'failed', status, body, attempts: previous.length + 1, ...hints });
+    const attempts = previous.length + 1;
+    const result = { status, body, laneId: lane.laneId, at: deps.clock.now(), attempts, ...hints };
+    await persist(deps.log, () => storeEnd(deps, input, request, { tried, result, costs }));
+    await sink?.send({ type: 'failed', status, body, attempts, ...hints });
   }
   return { ok: false, record, failure };
 }
@@ -142,40 +142,29 @@ async function settle(deps: ServeRequestDeps, input: ServeRequestInput, request:
   ]);
 }
 
-async function storeAnswer(
-  deps: ServeRequestDeps,
-  input: ServeRequestInput,
-  request: RequestDoc,
-  tried: TriedLane,
-  outcome: LaneOutcome & { ok: true },
-  costs: Costs,
-): Promise<void> {
-  const at = deps.clock.now();
-  await deps.requests.storeResult(request._id, { status: 200, body: outcome.body, laneId: input.lane.laneId, at });
-  const entry = logEntry(input, request, tried, at);
-  await deps.laneLog.insertMissing([{ ...entry, usage: outcome.usage, ...costs }]);
+interface RequestEnd {
+  readonly tried: TriedLane;
+  readonly result: RequestResult;
+  readonly costs: Costs;
 }
 
-function logEntry(
+/** What the caller gets, and then its entry in the lane log. */
+async function storeEnd(
+  { requests, laneLog }: ServeRequestDeps,
   { lane, previous }: ServeRequestInput,
   request: RequestDoc,
-  { record }: TriedLane,
-  at: number,
-): LaneLogDoc {
-  return {
-    _id: request._id,
-    kind: 'request',
-    keyId: request.keyId,
-    batchId: null,
-    model: request.model,
-    status: 'answered',
-    httpStatus: 200,
-    laneId: lane.laneId,
-    laneAlias: lane.alias,
-    attempts: [...previous, record],
-    usage: null,
-    costMicros: 0,
-    meterMicros: null,
-    at,
-  };
+  { tried: { record, billed }, result, costs }: RequestEnd,
+): Promise<void> {
+  await requests.storeResult(request._id, result);
+  await laneLog.insertMissing([
+    requestEntry(request, {
+      httpStatus: result.status,
+      laneId: lane.laneId,
+      laneAlias: lane.alias,
+      attempts: [...previous, record],
+      usage: billed?.usage ?? null,
+      costs,
+      at: result.at,
+    }),
+  ]);
 }

@@ -5,6 +5,7 @@ import type { LaneLogStore } from '../../store/lane-log.ts';
 import type { RequestResult, RequestStore } from '../../store/requests.ts';
 import { NO_COSTS } from '../../lanes/prices/costs.ts';
 import { failureAnswer } from '../../core/failure-answer.ts';
+import { requestEntry } from './request-entry.ts';
 
 interface SettleFailureDeps {
   readonly requests: RequestStore;
@@ -29,25 +30,26 @@ export function createSettleFailure({ requests, laneLog, replies, clock }: Settl
       ...(shouldRetry === undefined ? {} : { shouldRetry }),
     };
     const at = clock.now();
-    const own: RequestResult = { status, body: JSON.stringify(error.body), laneId: null, at, ...hints };
+    const own: RequestResult = {
+      status,
+      body: JSON.stringify(error.body),
+      laneId: null,
+      at,
+      attempts: attempts.length,
+      ...hints,
+    };
     if (request.result === null && !(await requests.storeResult(request._id, own))) return;
     const result = request.result ?? own;
     await laneLog.insertMissing([
-      {
-        _id: request._id,
-        kind: 'request',
-        keyId: request.keyId,
-        batchId: null,
-        model: request.model,
-        status: 'failed',
+      requestEntry(request, {
         httpStatus: result.status,
         laneId: null,
         laneAlias: null,
         attempts,
         usage: null,
-        ...NO_COSTS,
+        costs: NO_COSTS,
         at: result.at,
-      },
+      }),
     ]);
     if (request.replyTo === null) return;
     const sink = replies.open(request._id, request.replyTo);

@@ -8,6 +8,8 @@ import { storable } from '../../core/storable-answer.ts';
 
 export interface ActivityTry extends LaneTry {
   readonly callerGone?: AbortSignal;
+  /** Hears how the attempt ended before anything else is made of it, also of one that was cancelled. */
+  readonly onEnd?: (given: LaneOutcome) => void;
 }
 
 export interface TriedLane {
@@ -29,6 +31,7 @@ export async function tryLane(host: LaneHost, clock: Clock, call: ActivityTry): 
   );
   const startedAt = clock.now();
   const given = await attemptLane(host, clock, call, signal);
+  call.onEnd?.(given);
   const outcome = storable(given, call.stream);
   const billed = given.ok ? { billed: { usage: given.usage } } : {};
   if (!outcome.ok && outcome.failure.class === 'cancelled' && cancellationSignal.aborted) {

@@ -10,12 +10,15 @@ import type { RouteStore } from '../../store/routes.ts';
 import type { WindowSampleStore } from '../../store/window-samples.ts';
 import { parseBody } from '../parse-body.ts';
 import { aliasSchema, aliasTaken, findAccount } from './account-routes.ts';
+import { rankSchema } from './key-lane-fields.ts';
 import { toAccountView } from './lane-view.ts';
+import { leaveRoutes } from './leave-routes.ts';
 
 const settingsSchema = z.object({
   alias: aliasSchema.optional(),
   concurrency: z.number().int().min(1).max(MOST_PLAN_CONCURRENCY).optional(),
   weeklyReservePercent: z.number().int().min(0).max(100).optional(),
+  rank: rankSchema.optional(),
 });
 
 const signOutSchema = z.object({ everywhere: z.boolean().default(false) });
@@ -97,10 +100,7 @@ export function registerAccountCareRoutes(app: FastifyInstance, deps: AccountCar
     const account = await findAccount(lanes, request.params.id);
     const { _id: id } = account;
     await lanes.setHold(id, 'removing');
-    for (const route of await routes.list()) {
-      const left = route.lanes.filter(({ laneId }) => laneId !== id);
-      if (left.length < route.lanes.length) await routes.put({ ...route, lanes: left });
-    }
+    await leaveRoutes(routes, id);
     directory.refresh();
     // No machine has ever taken it: there is no home to delete.
     if (account.hostId === null) await lanes.remove(id);

@@ -7,6 +7,8 @@ import type { LaneStore } from '../../store/lanes.ts';
 import type { RouteDoc, RouteStore } from '../../store/routes.ts';
 import { parseBody } from '../parse-body.ts';
 import { insertLane } from './account-routes.ts';
+import { leaveRoutes } from './leave-routes.ts';
+import { registerKeyLaneCareRoutes } from './key-lane-care-routes.ts';
 import { toLaneView } from './lane-view.ts';
 import { newKeyLane } from './new-key-lane.ts';
 import { checkRoute, routeSchema, toRouteView } from './route-view.ts';
@@ -24,6 +26,7 @@ interface LaneRouteDeps {
 /** `/admin/key-lanes`, `/admin/lanes` and `/admin/routes`. A provider's key goes in and never comes out. */
 export function registerLaneRoutes(app: FastifyInstance, deps: LaneRouteDeps): void {
   const { lanes, routes, directory, secretBox, clock } = deps;
+  registerKeyLaneCareRoutes(app, deps);
 
   app.post('/admin/key-lanes', async (request, reply) => {
     const lane = await newKeyLane({ secretBox, now: clock.now(), checkAddress: deps.checkAddress }, request.body);
@@ -42,6 +45,7 @@ export function registerLaneRoutes(app: FastifyInstance, deps: LaneRouteDeps): v
     }
     if (!(await lanes.remove(id)))
       throw new ApiError('not_found', `There is no lane with id '${id}'. See GET /admin/lanes.`);
+    await leaveRoutes(routes, id);
     directory.refresh();
     return { id, deleted: true };
   });
@@ -54,7 +58,12 @@ export function registerLaneRoutes(app: FastifyInstance, deps: LaneRouteDeps): v
     const { direct, metered } = body;
     const route: RouteDoc = {
       _id: model,
-      lanes: body.lanes.map((rung) => ({ laneId: rung.laneId, model: rung.model ?? model })),
+      lanes: body.lanes.map(({ laneId, model: name = model, rung, weight }) => ({
+        laneId,
+        model: name,
+        ...(rung === undefined ? {} : { rung }),
+        ...(weight === undefined ? {} : { weight }),
+      })),
       ...(direct === undefined ? {} : { direct }),
       ...(metered === undefined ? {} : { metered }),
       updatedAt: clock.now(),

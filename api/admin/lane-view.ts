@@ -1,13 +1,16 @@
+import { batchPriceShare } from '../../lanes/openai/batch-price.ts';
 import type { LaneDoc } from '../../store/lanes.ts';
 
 /** A lane as the admin routes show it: no secret, no home folder. */
 export function toLaneView(lane: LaneDoc) {
-  const { _id: id, kind, alias, until, concurrency, models, createdAt, baseUrl, hold, keySettings } = lane;
+  const { _id: id, kind, alias, until, rank, concurrency, models, createdAt, baseUrl, hold, keySettings } = lane;
   const { state, why } = shownState(lane);
-  const shown = { id, kind, alias, state, why, hold, coolingUntil: until, concurrency, models, createdAt, baseUrl };
+  const shared = { id, kind, alias, state, why, hold, coolingUntil: until };
+  const shown = { ...shared, rank, concurrency, models, createdAt, baseUrl };
   if (keySettings === null) return shown;
   const { preset, authHeader, modelMap, prices, sealedHeaders } = keySettings;
-  return { ...shown, preset, authHeader, modelMap, prices, hasHeaders: sealedHeaders !== null };
+  const hasHeaders = sealedHeaders !== null;
+  return { ...shown, preset, authHeader, modelMap, prices, hasHeaders, batchPriceShare: batchPriceShare(keySettings) };
 }
 
 /** An account with what it says of itself, and the sign-in that waits. */

@@ -5,37 +5,24 @@ import { PRESET_NAMES, PROVIDER_PRESETS } from '../../lanes/openai/presets.ts';
 import { laneHeadersPlace, laneSecretPlace, type LaneDoc } from '../../store/lanes.ts';
 import { parseBody } from '../parse-body.ts';
 import { aliasSchema, emptyLane } from './account-routes.ts';
+import { headersToSeal, keyLaneFields, toModelMap, toPrices } from './key-lane-fields.ts';
 
 /** Requests at a time at a provider, unless its owner says otherwise: far below the limits of a paid key. */
 const DEFAULT_KEY_CONCURRENCY = 32;
 
-/** Entries of each list: a provider has some hundred models, a proxy wants a handful of headers. */
-const MOST_MODELS = 1_000;
-const MOST_HEADERS = 20;
-
-/** What belongs to the request itself, or steers the connection. */
-const OWN_HEADERS = new Set(['host', 'content-length', 'content-type', 'connection', 'transfer-encoding', 'accept']);
-
-const modelName = z.string().min(1).max(200);
-const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/);
-const headerValue = z
-  .string()
-  .max(4_000)
-  .regex(/^[\t\x20-\x7e]*$/);
-const usd = z.number().min(0).max(10_000);
-
 const newKeyLaneSchema = z.object({
   alias: aliasSchema,
   preset: z.enum(PRESET_NAMES).optional(),
-  baseUrl: z.url({ protocol: /^https?$/ }).optional(),
-  apiKey: z.string().min(1).optional(),
-  models: z.array(modelName).min(1).max(MOST_MODELS).optional(),
-  allowPrivateAddresses: z.boolean().optional(),
-  concurrency: z.number().int().min(1).max(512).default(DEFAULT_KEY_CONCURRENCY),
-  authHeader: headerName.optional(),
-  headers: z.record(headerName, headerValue).default({}),
-  modelMap: z.record(modelName, modelName).default({}),
-  prices: z.record(modelName, z.object({ inputUsd: usd, cachedInputUsd: usd.optional(), outputUsd: usd })).default({}),
+  baseUrl: keyLaneFields.baseUrl.optional(),
+  apiKey: keyLaneFields.apiKey.optional(),
+  models: keyLaneFields.models.optional(),
+  allowPrivateAddresses: keyLaneFields.allowPrivateAddresses.optional(),
+  concurrency: keyLaneFields.concurrency.default(DEFAULT_KEY_CONCURRENCY),
+  authHeader: keyLaneFields.authHeader.optional(),
+  headers: keyLaneFields.headers.default({}),
+  modelMap: keyLaneFields.modelMap.default({}),
+  prices: keyLaneFields.prices.default({}),
+  batchPriceShare: keyLaneFields.batchPriceShare.optional(),
 });
 
 interface NewKeyLaneDeps {
@@ -68,15 +55,9 @@ export async function newKeyLane({ secretBox, now, checkAddress }: NewKeyLaneDep
   const allowPrivateAddresses = wish.allowPrivateAddresses ?? preset?.allowPrivateAddresses ?? false;
   await checkAddress(baseUrl, allowPrivateAddresses);
   const authHeader = (wish.authHeader ?? preset?.authHeader ?? 'authorization').toLowerCase();
-  const reserved = Object.keys(wish.headers).find((name) => OWN_HEADERS.has(name.toLowerCase()));
-  if (reserved !== undefined || Object.keys(wish.headers).length > MOST_HEADERS) {
-    const why =
-      reserved === undefined ? `more than ${MOST_HEADERS} headers` : `the header '${reserved}' is the request's own`;
-    throw new ApiError('invalid_value', `Invalid 'headers': ${why}.`, { param: 'headers' });
-  }
+  const headers = headersToSeal(wish.headers);
   const empty = emptyLane(wish.alias, now);
-  const headers = Object.keys(wish.headers).length === 0 ? null : JSON.stringify(wish.headers);
-  const modelMap = Object.entries(wish.modelMap).map(([asked, upstream]) => ({ asked, upstream }));
+  const modelMap = toModelMap(wish.modelMap);
   return {
     ...empty,
     kind: 'key',
@@ -92,12 +73,8 @@ export async function newKeyLane({ secretBox, now, checkAddress }: NewKeyLaneDep
       authHeader,
       sealedHeaders: headers === null ? null : secretBox.seal(headers, laneHeadersPlace(empty._id)),
       modelMap,
-      prices: Object.entries(wish.prices).map(([model, price]) => ({
-        model,
-        inputUsd: price.inputUsd,
-        cachedInputUsd: price.cachedInputUsd ?? price.inputUsd,
-        outputUsd: price.outputUsd,
-      })),
+      prices: toPrices(wish.prices),
+      ...(wish.batchPriceShare === undefined ? {} : { batchPriceShare: wish.batchPriceShare }),
     },
   };
 }

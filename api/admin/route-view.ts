@@ -5,7 +5,16 @@ import type { LaneDoc } from '../../store/lanes.ts';
 import type { RouteDoc } from '../../store/routes.ts';
 
 export const routeSchema = z.object({
-  lanes: z.array(z.object({ laneId: z.string(), model: z.string().min(1).optional() })).min(1),
+  lanes: z
+    .array(
+      z.object({
+        laneId: z.string(),
+        model: z.string().min(1).optional(),
+        rung: z.number().int().min(1).max(1_000).optional(),
+        weight: z.number().int().min(1).max(1_000).optional(),
+      }),
+    )
+    .min(1),
   direct: z.boolean().optional(),
   metered: z.enum(METERED_CONSENTS).optional(),
 });
@@ -18,6 +27,19 @@ export function checkRoute(model: string, wish: z.infer<typeof routeSchema>, lan
     throw new ApiError('invalid_value', `There is no lane with id '${unknown?.laneId ?? ''}'. See GET /admin/lanes.`, {
       param: 'lanes',
     });
+  }
+  const rungs = wish.lanes.flatMap(({ rung }) => rung ?? []);
+  const isUneven = rungs.length > 0 && rungs.length < wish.lanes.length;
+  if (isUneven || rungs.some((rung, index) => rung < (rungs[index - 1] ?? rung))) {
+    throw new ApiError(
+      'invalid_value',
+      "Give every lane of the route a 'rung' or none, in rising order: lanes of the same number share.",
+      { param: 'lanes' },
+    );
+  }
+  const places = wish.lanes.map(({ laneId, rung }, index) => `${laneId} ${rung ?? `alone ${index}`}`);
+  if (new Set(places).size < places.length) {
+    throw new ApiError('invalid_value', 'A lane is on the same rung twice.', { param: 'lanes' });
   }
   if (wish.direct === true && wish.lanes.some((rung) => known.get(rung.laneId)?.kind === 'plan')) {
     throw new ApiError('invalid_value', 'A route with a plan lane runs as a workflow: only key lanes serve directly.', {

@@ -4,6 +4,7 @@ import { ApiError } from '../../core/errors.ts';
 import type { Operation } from '../../core/lane-port.ts';
 import type { LaneDirectory } from '../../lanes/policy/lane-directory.ts';
 import type { LanePermissions } from '../../lanes/policy/plan-lanes.ts';
+import type { ShareKey } from '../../lanes/policy/share-order.ts';
 
 export interface ChosenPlan {
   readonly lanes: readonly PlannedLane[];
@@ -14,6 +15,7 @@ export interface ChosenPlan {
 /**
  * The lanes for an interactive request, in order.
  * @param mayWait true for a request that waits while every lane is out
+ * @param shareKey by what lanes that share are put in order
  * @throws ApiError when there is none, and why: unknown model, not for this key, none that does this, nothing signed in, every window out
  */
 export async function choosePlan(
@@ -23,8 +25,9 @@ export async function choosePlan(
   clock: Clock,
   operation: Operation,
   mayWait = false,
+  shareKey?: () => ShareKey,
 ): Promise<ChosenPlan> {
-  const plan = await directory.plan(model, permissions);
+  const plan = await directory.plan(model, permissions, shareKey);
   if (!plan.known) {
     throw new ApiError(
       'model_not_found',

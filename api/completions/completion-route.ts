@@ -3,9 +3,16 @@ import type { Clock } from '../../core/clock.ts';
 import { ApiError } from '../../core/errors.ts';
 import type { Operation } from '../../core/lane-port.ts';
 import type { LaneDirectory } from '../../lanes/policy/lane-directory.ts';
+import type { LaneLoad } from '../../lanes/policy/lane-load.ts';
+import { REPLAYED, sendKept } from '../idempotency/kept-answer.ts';
+import { readIdempotencyKey } from '../idempotency/read-key.ts';
+import type { RunOnce } from '../idempotency/run-once.ts';
 import { retryHeaders } from '../plugins/handle-errors.ts';
 import { choosePlan } from './choose-plan.ts';
+import { shareKeyOf } from './conversation-key.ts';
 import { dryRun } from './dry-run.ts';
+import { keepStrict } from './keep-strict.ts';
+import { placeDrill, readDrill } from './read-drill.ts';
 import { readWait } from './read-wait.ts';
 import { laneHeaders, metaHeaders } from './reply-headers.ts';
 import { CallerGone, type ReplyChunk, type RunCompletion } from './run-completion.ts';
@@ -22,8 +29,14 @@ export interface CompletionDeps {
   readonly runCompletion: RunCompletion;
   /** Serves without a workflow what may be served so. */
   readonly runDirect: RunCompletion;
+  /** Gives requests with an idempotency key the one answer of that key. */
+  readonly runOnce: RunOnce;
   readonly directory: LaneDirectory;
+  /** What is under way on each lane, by which lanes share. */
+  readonly load: LaneLoad;
   readonly clock: Clock;
+  /** Whether admin keys may play failures on their requests; not where it is left out. */
+  readonly drills?: boolean;
   /** Silence on a stream after which a comment is sent. */
   readonly pingAfterMs: number;
 }
@@ -61,7 +74,7 @@ export interface CompletionEndpoint<Body extends CompletionBody> {
  */
 export function registerCompletionRoute<Body extends CompletionBody>(
   app: FastifyInstance,
-  { runCompletion, runDirect, directory, clock, pingAfterMs }: CompletionDeps,
+  { runCompletion, runDirect, runOnce, directory, load, clock, drills = false, pingAfterMs }: CompletionDeps,
   endpoint: CompletionEndpoint<Body>,
 ): void {
   const { path, operation, stream: wire } = endpoint;
@@ -75,33 +88,66 @@ export function registerCompletionRoute<Body extends CompletionBody>(
     const waitMs = readWait(request.headers['x-flatlane-wait']);
     const allowMetered = request.headers['x-flatlane-allow-metered'] === 'true';
     const permissions = { ...request.caller, allowMetered };
+    const strict = request.headers['x-flatlane-strict'] === 'true';
+    const { keyId, admin } = request.caller;
+    const drillWish = readDrill(request.headers['x-flatlane-drill'], { enabled: drills, admin });
+    const shareKey = () => shareKeyOf({ requestId: request.id, keyId, operation, body });
     if (request.headers['x-flatlane-dry-run'] === 'true') {
-      return reply.send(await dryRun({ directory, clock }, { operation, body, permissions }));
+      const asked = { operation, body, permissions, strict, shareKey, drillWish };
+      return reply.send(await dryRun({ directory, clock }, asked));
     }
-    const plan = await choosePlan(directory, body.model, permissions, clock, operation, waitMs > 0);
-    // A wait, and work that goes on when its caller is gone, need what survives this process.
-    const isDirect = plan.direct && waitMs === 0 && request.headers['idempotency-key'] === undefined;
+    const keyed = readIdempotencyKey(request);
     const stream = wire !== undefined && body.stream === true;
-    const events = createEventStream(reply, { 'x-request-id': request.id }, pingAfterMs);
+    const headers: Record<string, string> = { 'x-request-id': request.id };
+    const events = createEventStream(reply, headers, pingAfterMs);
     let sent = 0;
     const onChunk = async (chunk: ReplyChunk): Promise<boolean> => {
       if (wire === undefined) throw new Error(`${path} has no streams`);
       sent += 1;
       return events.send(wire.chunk(chunk.json), laneHeaders(chunk));
     };
+    const work = async (requestId: string): Promise<ReplyEnd> => {
+      headers['x-request-id'] = requestId;
+      const plan = await choosePlan(directory, body.model, permissions, clock, operation, waitMs > 0, shareKey);
+      // A wait, and work that goes on when its caller is gone, need what survives this process.
+      const isDirect = plan.direct && waitMs === 0 && keyed === undefined;
+      const lanes = strict ? keepStrict(plan.lanes, { operation, body }) : plan.lanes;
+      const drill = placeDrill(drillWish, lanes);
+      // On the lane where it begins. Where it goes from there is known to those who serve it alone, and soon to the next plan.
+      const begins = lanes.find(({ unavailableUntil }) => unavailableUntil <= clock.now());
+      const leave = begins === undefined ? undefined : load.enter(begins.laneId);
+      try {
+        return await (isDirect ? runDirect : runCompletion)({
+          requestId,
+          keyId,
+          model: body.model,
+          operation,
+          body,
+          stream,
+          plan: lanes,
+          drill,
+          waitMs,
+          outlivesCaller: keyed !== undefined,
+          signal: gone.signal,
+          onChunk,
+        });
+      } finally {
+        leave?.();
+      }
+    };
     try {
-      const end = await (isDirect ? runDirect : runCompletion)({
-        requestId: request.id,
-        keyId: request.caller.keyId,
-        model: body.model,
-        operation,
-        body,
-        stream,
-        plan: plan.lanes,
-        waitMs,
-        signal: gone.signal,
-        onChunk,
-      });
+      const answered =
+        keyed === undefined
+          ? { requestId: request.id, end: await work(request.id), isReplay: false }
+          : await runOnce({ keyed, requestId: request.id, signal: gone.signal, work });
+      headers['x-request-id'] = answered.requestId;
+      if (!events.started) reply.header('x-request-id', answered.requestId);
+      if ('refusal' in answered) return sendKept(reply, answered.refusal);
+      const { end } = answered;
+      if (answered.isReplay) {
+        Object.assign(headers, REPLAYED);
+        reply.headers(REPLAYED);
+      }
       if (wire !== undefined && events.started) return endStream(events, wire, end, sent);
       if (wire !== undefined && stream && end.type === 'done' && end.body !== null) {
         for (const json of wire.chunksOf(end.body, body)) await events.send(wire.chunk(json), laneHeaders(end.meta));

@@ -1,14 +1,14 @@
 import type { Clock } from '../../core/clock.ts';
 import { toUnixSeconds } from '../../core/clock.ts';
+import { decide } from '../../core/contracts/decide.ts';
+import { drilledSignal, drillFailure } from '../../core/contracts/drill.ts';
 import type { Operation } from '../../core/lane-port.ts';
-import { chatRequestSchema } from '../../core/wire/chat-request.ts';
-import { responsesRequestSchema } from '../../core/wire/responses-request.ts';
-import { isRefusal } from '../../lanes/codex/refusal.ts';
-import { translateRequest } from '../../lanes/codex/translate-request.ts';
-import { translateResponses } from '../../lanes/codex/translate-responses.ts';
 import type { LaneDirectory } from '../../lanes/policy/lane-directory.ts';
 import type { LanePermissions } from '../../lanes/policy/plan-lanes.ts';
+import type { ShareKey } from '../../lanes/policy/share-order.ts';
 import { choosePlan } from './choose-plan.ts';
+import { misfitOfPlans } from './fit-for-plans.ts';
+import { placeDrill, type DrillWish } from './read-drill.ts';
 
 /** What a request would come to on one lane of its route. */
 interface DryLane {
@@ -17,8 +17,18 @@ interface DryLane {
   readonly kind: 'plan' | 'key';
   /** The model's name at the lane. */
   readonly model: string;
-  /** takes: the request goes here. after: only if those before it fail. out: until `until`. cannot: whatever happens. */
-  readonly verdict: 'takes' | 'after' | 'out' | 'cannot';
+  /** From 1. Lanes of one rung share: each of them is tried before the next rung is. */
+  readonly rung: number;
+  /** Its part of its rung's requests beside the other weights; null where the least busy goes first. */
+  readonly weight: number | null;
+  /** Requests under way on it, as far as this process knows, and how many it takes at a time. */
+  readonly in_flight: number;
+  readonly slots: number;
+  /**
+   * takes: the request goes here. after: only if those before it fail. out: until `until`. cannot: whatever happens.
+   * drilled: its failure is played, as the request's own header wants it.
+   */
+  readonly verdict: 'takes' | 'after' | 'out' | 'cannot' | 'drilled';
   readonly why: string;
   /** Unix seconds, for lanes that are out. */
   readonly until?: number;
@@ -42,8 +52,14 @@ interface DryRunDeps {
 
 interface DryRequest {
   readonly operation: Operation;
-  readonly body: { readonly model: string };
+  readonly body: { readonly model: string; readonly stream?: boolean | null | undefined };
   readonly permissions: LanePermissions;
+  /** The caller wants every parameter to have its effect. */
+  readonly strict: boolean;
+  /** By what lanes that share are put in order. */
+  readonly shareKey: () => ShareKey;
+  /** The failure that would be played on the request. */
+  readonly drillWish?: DrillWish | undefined;
 }
 
 /**
@@ -51,21 +67,42 @@ interface DryRequest {
  * @throws ApiError as the request itself would get for an unknown model, or one that its key may not use
  */
 export async function dryRun({ directory, clock }: DryRunDeps, request: DryRequest): Promise<DryRun> {
-  const { operation, body, permissions } = request;
-  const plan = await directory.plan(body.model, permissions);
+  const { operation, body, permissions, strict, shareKey, drillWish } = request;
+  const plan = await directory.plan(body.model, permissions, shareKey);
   if (!plan.known || plan.forbidden) await choosePlan(directory, body.model, permissions, clock, operation);
   if (!plan.known) throw new Error('a model that is not known was planned');
-  const refusedByPlans = refusalOfPlans(operation, body);
+  const refusedByPlans = misfitOfPlans(operation, body, strict)?.reason;
   const now = clock.now();
+  const drill = placeDrill(drillWish, plan.lanes);
+  let played: 'not yet' | 'to its end' | 'and gone on' = 'not yet';
   let taken: string | null = null;
-  const lanes = plan.lanes.map((planned): DryLane => {
-    const { laneId, alias, kind, model, unavailableUntil } = planned;
-    const shared = { lane: laneId, account: alias, kind, model };
+  const lanes = plan.lanes.map((planned, index): DryLane => {
+    const { laneId, alias, kind, model, concurrency: slots, unavailableUntil } = planned;
+    const { rung = 0, weight = null, inFlight: in_flight = 0 } = plan.standings[index] ?? {};
+    const shared = { lane: laneId, account: alias, kind, model, rung, weight, in_flight, slots };
     if (kind === 'plan' && refusedByPlans !== undefined) return { ...shared, verdict: 'cannot', why: refusedByPlans };
     if (unavailableUntil > now) {
       return { ...shared, verdict: 'out', why: 'the lane is out', until: toUnixSeconds(unavailableUntil) };
     }
-    if (taken !== null) return { ...shared, verdict: 'after', why: 'if those before it fail' };
+    if (taken !== null || played === 'to its end') {
+      return { ...shared, verdict: 'after', why: 'if those before it fail' };
+    }
+    const signal = drilledSignal(drill, laneId, played === 'not yet' ? 1 : 2);
+    if (signal !== undefined) {
+      const failure = drillFailure(signal, body.stream === true);
+      const { act } = decide({ failure, triesOnLane: 1, now });
+      played = act === 'fail' ? 'to its end' : 'and gone on';
+      if (act === 'fail') return { ...shared, verdict: 'drilled', why: `${failure.reason}; the caller gets the error` };
+      if (act === 'next' || drill?.laneId !== undefined) {
+        return { ...shared, verdict: 'drilled', why: `${failure.reason}; the request goes to the next lane` };
+      }
+      taken = laneId;
+      return {
+        ...shared,
+        verdict: 'takes',
+        why: `at its second try, behind a failure that is played (${failure.reason})`,
+      };
+    }
     taken = laneId;
     return { ...shared, verdict: 'takes', why: 'the first of its route that is open and can do this' };
   });
@@ -77,21 +114,4 @@ export async function dryRun({ directory, clock }: DryRunDeps, request: DryReque
     lanes,
     left_out: [...plan.closed, ...plan.withheld.map((alias) => `${alias} (metered spend needs consent)`)],
   };
-}
-
-/** Why no plan lane can do what is asked, in our own words; undefined when they can, as far as the body tells. */
-function refusalOfPlans(operation: Operation, body: unknown): string | undefined {
-  if (operation === 'embeddings') return 'a plan has no embeddings';
-  const translated = operation === 'chat' ? asChat(body) : asResponses(body);
-  return isRefusal(translated) ? translated.reason : undefined;
-}
-
-function asChat(body: unknown): unknown {
-  const chat = chatRequestSchema.safeParse(body);
-  return chat.success ? translateRequest(chat.data) : undefined;
-}
-
-function asResponses(body: unknown): unknown {
-  const responses = responsesRequestSchema.safeParse(body);
-  return responses.success ? translateResponses(responses.data) : undefined;
 }

@@ -1,6 +1,7 @@
-import type { Client } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, type Client, type WorkflowStartOptions } from '@temporalio/client';
 import { fitsDocument } from '../../core/answer-limit.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { Drill } from '../../core/contracts/drill.ts';
 import type { PlannedLane } from '../../core/contracts/lane.ts';
 import { completionWorkflowId } from '../../core/contracts/ids.ts';
 import { TASK_PRIORITY, WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
@@ -50,7 +51,11 @@ export interface CompletionCall {
   readonly plan: readonly PlannedLane[];
   /** How long the request waits for a lane while all are out, in milliseconds; 0: it is told at once. */
   readonly waitMs?: number;
-  /** Aborted when the caller's connection is gone: the work is cancelled. */
+  /** A failure that the owner has played on this request. */
+  readonly drill?: Drill | undefined;
+  /** True for work that a repeat may ask for: it goes on without its caller, and one that runs or ran already is joined. */
+  readonly outlivesCaller?: boolean;
+  /** Aborted when the caller's connection is gone: the work is cancelled, unless it outlives its caller. */
   readonly signal: AbortSignal;
   /** Resolves when the caller can take more; false when the caller is gone. */
   onChunk(chunk: ReplyChunk): Promise<boolean>;
@@ -63,6 +68,18 @@ export interface CompletionCall {
 export function createRunCompletion(deps: RunCompletionDeps) {
   const { client, requests, hub, clock, log } = deps;
   const watchCompletion = createWatchCompletion(deps);
+
+  /** A request has one workflow in its life, whoever starts it and how often. */
+  const startOnce = async (options: WorkflowStartOptions<typeof completionWorkflow>): Promise<void> => {
+    try {
+      await client.workflow.start<typeof completionWorkflow>('completionWorkflow', {
+        ...options,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  };
 
   return async function runCompletion(call: CompletionCall): Promise<ReplyEnd> {
     const { requestId, keyId, model, stream, signal } = call;
@@ -90,19 +107,20 @@ export function createRunCompletion(deps: RunCompletionDeps) {
       signal.addEventListener('abort', () => reject(new CallerGone()), { once: true });
       const replyTo = { processId: hub.processId, url: deps.internalUrl(), token };
       const start = async (): Promise<void> => {
-        await requests.insert({
+        const isNew = await requests.insertOnce({
           _id: requestId,
           keyId,
           model,
           operation: call.operation,
           body,
           stream,
+          ...(call.outlivesCaller === true ? { outlivesCaller: true } : {}),
           replyTo,
           createdAt,
           expireAt: createdAt + KEEP_REQUEST_MS,
           result: null,
         });
-        await client.workflow.start<typeof completionWorkflow>('completionWorkflow', {
+        await startOnce({
           workflowId,
           taskQueue: WORKFLOW_TASK_QUEUE,
           args: [
@@ -111,6 +129,7 @@ export function createRunCompletion(deps: RunCompletionDeps) {
               keyId,
               plan: call.plan,
               deadlineAt,
+              ...(call.drill === undefined ? {} : { drill: call.drill }),
               ...(waitMs === 0 ? {} : { wait: { until: createdAt + waitMs, model } }),
             },
           ],
@@ -121,9 +140,13 @@ export function createRunCompletion(deps: RunCompletionDeps) {
         });
         // With an eager start the answer may be there before the server has said that the workflow is.
         if (over) return;
-        watchdog = setTimeout(() => {
-          watchCompletion(requestId, isWaitedFor).then(resolve, reject);
-        }, WATCH_WORKFLOW_AFTER_MS);
+        watchdog = setTimeout(
+          () => {
+            watchCompletion(requestId, isWaitedFor).then(resolve, reject);
+          },
+          // What another process has stored answers to that process.
+          isNew ? WATCH_WORKFLOW_AFTER_MS : 0,
+        );
       };
       started = start();
       started.catch((cause: unknown) => {
@@ -143,7 +166,7 @@ export function createRunCompletion(deps: RunCompletionDeps) {
     try {
       return await replied;
     } catch (error) {
-      if (!(error instanceof CallerGone)) throw error;
+      if (!(error instanceof CallerGone) || call.outlivesCaller === true) throw error;
       // Not before it is started: there would be nothing to cancel, and it would run for nobody.
       started
         ?.then(() => client.workflow.getHandle(workflowId).cancel())

@@ -5,7 +5,7 @@ import { completionWorkflowId } from '../../core/contracts/ids.ts';
 import { ApiError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { ReplyEvent } from '../../core/reply.ts';
-import type { RequestStore } from '../../store/requests.ts';
+import type { RequestResult, RequestStore } from '../../store/requests.ts';
 import type { completionWorkflow } from '../../workflows/completion.ts';
 
 export type ReplyEnd = Exclude<ReplyEvent, { type: 'chunk' }>;
@@ -15,6 +15,24 @@ export interface WatchCompletionDeps {
   readonly requests: RequestStore;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/** A stored result as the end that its caller waits for. */
+export function endOfResult(result: RequestResult, now: number): ReplyEnd {
+  const { status, body, laneId, at, attempts = 0, meta, retryAfterMs, shouldRetry } = result;
+  if (laneId === null || status !== 200) {
+    return {
+      type: 'failed',
+      status,
+      body,
+      attempts,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.max(0, at + retryAfterMs - now) }),
+      ...(shouldRetry === undefined ? {} : { shouldRetry }),
+    };
+  }
+  // What an older result does not say is left out.
+  const unknown = { costMicros: null, meterMicros: null, ignoredParams: [] };
+  return { type: 'done', body, meta: meta ?? { laneId, laneAlias: laneId, attempts, ...unknown } };
 }
 
 /** A server that was away is asked again after this long; it is back within seconds when it is restarted. */
@@ -32,20 +50,7 @@ export function createWatchCompletion({ client, requests, clock, log }: WatchCom
     if (result === undefined || result === null) {
       throw new ApiError('internal', 'The request came to its end without an answer. Send it again.');
     }
-    const { status, body, laneId, at, retryAfterMs, shouldRetry } = result;
-    if (laneId === null || status !== 200) {
-      return {
-        type: 'failed',
-        status,
-        body,
-        attempts: attempts.length,
-        ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.max(0, at + retryAfterMs - clock.now()) }),
-        ...(shouldRetry === undefined ? {} : { shouldRetry }),
-      };
-    }
-    // The lane's alias and the costs are in the lane log; what is not known here is left out.
-    const unknown = { costMicros: null, meterMicros: null, ignoredParams: [] };
-    return { type: 'done', body, meta: { laneId, laneAlias: laneId, attempts: attempts.length, ...unknown } };
+    return endOfResult({ attempts: attempts.length, ...result }, clock.now());
   };
 
   /**
@@ -66,3 +71,5 @@ export function createWatchCompletion({ client, requests, clock, log }: WatchCom
     }
   };
 }
+
+export type WatchCompletion = ReturnType<typeof createWatchCompletion>;

@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
 import type { SecretBox } from '../../core/secret-box.ts';
 import { createHostedKeyLane, type HostedKeyLane } from '../../lanes/openai/hosted-key-lane.ts';
+import { openedWith } from '../../lanes/openai/open-key-lane.ts';
 import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
 import { laneHeadersPlace, laneSecretPlace, type LaneDoc, type LaneStore } from '../../store/lanes.ts';
 
@@ -55,7 +56,7 @@ export function createDirectLanes({ lanes, secretBox, clock, log }: DirectLanesD
 
   const endIdle = (): void => {
     for (const lane of leaving) {
-      if (lane.inUse() > 0) continue;
+      if (lane.inFlight() > 0) continue;
       leaving.delete(lane);
       lane.stop().catch((error: unknown) => log.warn({ err: error }, 'a key lane could not be closed'));
     }
@@ -68,7 +69,7 @@ export function createDirectLanes({ lanes, secretBox, clock, log }: DirectLanesD
       const ids = new Set(present.map((doc) => doc._id));
       for (const laneId of open.keys()) if (!ids.has(laneId)) leave(laneId);
       for (const doc of present) {
-        const settings = settingsOf(doc);
+        const settings = openedWith(doc);
         const entry = open.get(doc._id);
         if (entry?.settings === settings) {
           entry.lane.refresh(doc);
@@ -86,9 +87,4 @@ export function createDirectLanes({ lanes, secretBox, clock, log }: DirectLanesD
       await Promise.allSettled([...all, ...leaving].map((lane) => lane.stop()));
     },
   };
-}
-
-/** What a lane is opened with: a change of it needs another one. */
-function settingsOf({ baseUrl, sealedKey, allowPrivateAddresses, concurrency, keySettings }: LaneDoc): string {
-  return JSON.stringify([baseUrl, sealedKey, allowPrivateAddresses, concurrency, keySettings]);
 }

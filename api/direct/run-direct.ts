@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../core/clock.ts';
 import type { ServeResult } from '../../core/contracts/completion.ts';
+import { drilledSignal } from '../../core/contracts/drill.ts';
 import type { AttemptRecord } from '../../core/contracts/failure.ts';
 import { attemptKey } from '../../core/contracts/ids.ts';
 import type { PlannedLane } from '../../core/contracts/lane.ts';
@@ -18,7 +19,7 @@ import type { WriteBehind } from './write-behind.ts';
 
 export interface RunDirectDeps {
   readonly host: LaneHost;
-  readonly books: Pick<WriteBehind, 'add' | 'hasRoom'>;
+  readonly books: Pick<WriteBehind, 'add' | 'admit'>;
   readonly costMicros: CostMicros;
   readonly clock: Clock;
 }
@@ -32,7 +33,9 @@ export function createRunDirect(deps: RunDirectDeps) {
   return async function runDirect(call: CompletionCall): Promise<ReplyEnd> {
     const { requestId, keyId, model, plan, signal } = call;
     if (signal.aborted) throw new CallerGone();
-    if (!books.hasRoom) {
+    const admitted = books.admit();
+    // The pause is short, and costs a request only where the database is the slower one.
+    if (admitted !== true && !(await admitted)) {
       throw new ApiError('server_is_overloaded', 'The request could not be taken in: the database does not answer.', {
         retryAfterMs: 1_000,
       });
@@ -85,6 +88,8 @@ async function serveOn(
   const { laneId, alias: laneAlias } = lane;
   const attempt = previous.length + 1;
   const startedAt = clock.now();
+  const drill = drilledSignal(call.drill, laneId, attempt);
+  const tried = drill === undefined ? {} : { drill };
   const outcome = await attemptLane(
     host,
     clock,
@@ -97,12 +102,13 @@ async function serveOn(
       priority: 'interactive',
       deadlineAt,
       stream,
+      ...tried,
       onChunk: async (json) => void (await call.onChunk({ type: 'chunk', json, laneId, laneAlias, attempts: attempt })),
     },
     call.signal,
   );
   const at = clock.now();
-  const record = recordOf({ lane, attempt }, outcome, startedAt, at);
+  const record = recordOf({ lane, attempt, ...tried }, outcome, startedAt, at);
   const facts = { requestId, keyId, model, attempts: [...previous, record], at };
   if (outcome.ok) {
     const { usage, ignoredParams } = outcome;

@@ -14,8 +14,12 @@ export interface DirectEntry {
 export interface WriteBehind {
   /** Takes an entry; it is written within WRITE_EVERY_MS while the database answers. */
   add(entry: DirectEntry): void;
-  /** False while so much waits to be written that no further request may be taken in: nothing paid for is ever dropped. */
-  readonly hasRoom: boolean;
+  /**
+   * Asks before a request is taken in. True at once while little waits to be written; else it resolves with true as soon as a write
+   * has made room, so that requests come no faster than the database writes. False when it does not answer and so much waits
+   * that nothing more may be taken in: nothing paid for is ever dropped.
+   */
+  admit(): true | Promise<boolean>;
   /** Writes all that waits. Resolves when nothing waits any more. */
   stop(): Promise<void>;
 }
@@ -26,8 +30,14 @@ const WRITE_EVERY_MS = 25;
 /** Entries in one write: 5,000 documents/s go into MongoDB's embedded stand-in in groups of this size. */
 const WRITE_AT_MOST = 500;
 
+/** From here on requests wait for the database: half a second of its work, which is what `kill -9` may cost under such a load. */
+const PAUSE_FROM = 1_000;
+
 /** Entries that may wait while the database is away: some 10 MB, and no more than this is lost with the process. */
 const ENTRIES_THAT_WAIT = 5_000;
+
+/** A database that has written nothing for so long is taken as away, and what comes is kept until there is too much of it. */
+const PAUSE_AT_MOST_MS = 1_000;
 
 /** Between tries while the database is away. */
 const RETRY_AFTER_MS = 500;
@@ -42,6 +52,24 @@ export function createWriteBehind({ laneLog, ledger, log }: WriteBehindDeps): Wr
   let waiting: DirectEntry[] = [];
   let writing: Promise<void> | undefined;
   const stopping = new AbortController();
+  /** Requests that wait for room, in their order. */
+  const paused = new Set<() => void>();
+
+  const pause = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const goOn = (): void => {
+        clearTimeout(timer);
+        paused.delete(goOn);
+        resolve(waiting.length < ENTRIES_THAT_WAIT);
+      };
+      const timer = setTimeout(goOn, PAUSE_AT_MOST_MS);
+      paused.add(goOn);
+    });
+
+  /** As many as have found room. Those that are let in add their entries when they are answered, not now. */
+  const resume = (room: number): void => {
+    for (const goOn of [...paused].slice(0, room)) goOn();
+  };
 
   /** What was paid first; both writes are safe to repeat, for the entries have ids of their own. */
   const write = async (entries: readonly DirectEntry[]): Promise<void> => {
@@ -69,6 +97,7 @@ export function createWriteBehind({ laneLog, ledger, log }: WriteBehindDeps): Wr
       await write(entries);
       // Not before they are written: until then they count as waiting.
       waiting = waiting.slice(entries.length);
+      resume(waiting.length < PAUSE_FROM ? paused.size : entries.length);
     }
     writing = undefined;
   };
@@ -78,9 +107,7 @@ export function createWriteBehind({ laneLog, ledger, log }: WriteBehindDeps): Wr
       waiting.push(entry);
       writing ??= drain();
     },
-    get hasRoom() {
-      return waiting.length < ENTRIES_THAT_WAIT;
-    },
+    admit: () => (waiting.length < PAUSE_FROM ? true : pause()),
     async stop() {
       stopping.abort();
       await writing;

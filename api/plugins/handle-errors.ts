@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../../core/errors.ts';
+import { storeTrouble } from '../../store/store-trouble.ts';
 
 /** Answers every error in OpenAI's shape; what is not ours is logged with its cause and told as a plain 500. */
 export function registerErrorHandling(app: FastifyInstance): void {
@@ -46,10 +47,39 @@ function fromFastify(error: FastifyError): ApiError {
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
       return new ApiError('invalid_request', 'We could not parse the JSON body of your request.');
     default:
-      return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
-        ? new ApiError('invalid_request', 'The request is not well formed.', { cause: error })
-        : new ApiError('internal', 'The server had an error while processing your request. See its log.', {
-            cause: error,
-          });
+      return fromStore(error) ?? fromElsewhere(error);
   }
+}
+
+/** A client that tries again after this long finds most servers that were restarted. */
+const STORE_IS_BACK_AFTER_MS = 2_000;
+
+/** What its owner can do something about is told as it is; everything that was begun is taken back, here or by housekeeping. */
+function fromStore(cause: Error): ApiError | null {
+  switch (storeTrouble(cause)) {
+    case 'full':
+      return new ApiError(
+        'insufficient_storage',
+        'The disk of the database is full: nothing of this request was kept.',
+        {
+          cause,
+        },
+      );
+    case 'away':
+      return new ApiError('server_is_overloaded', 'The database does not answer. Try again in a moment.', {
+        cause,
+        retryAfterMs: STORE_IS_BACK_AFTER_MS,
+      });
+    case null:
+      return null;
+  }
+}
+
+function fromElsewhere(error: FastifyError): ApiError {
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+    return new ApiError('invalid_request', 'The request is not well formed.', { cause: error });
+  }
+  return new ApiError('internal', 'The server had an error while processing your request. See its log.', {
+    cause: error,
+  });
 }

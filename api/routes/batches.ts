@@ -1,16 +1,24 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../core/clock.ts';
+import { newSpend } from '../../core/contracts/batch-spend.ts';
 import { ApiError } from '../../core/errors.ts';
 import { newBatchId } from '../../core/ids.ts';
-import { readBatchCreate } from '../../core/wire/batch-create.ts';
+import { readBatchCreate, type BatchCreate } from '../../core/wire/batch-create.ts';
 import { toBatchObject, type BatchObject } from '../../core/wire/batch-object.ts';
+import { isCsvName } from '../../core/wire/file-name.ts';
 import { readListQuery, toListPage } from '../../core/wire/list-page.ts';
 import { newBatch, type BatchDoc, type BatchStore } from '../../store/batches.ts';
 import type { FileStore } from '../../store/files.ts';
+import type { IdempotencyStore } from '../../store/idempotency.ts';
+import { noSuchBatch } from '../batches/no-such-batch.ts';
+import { notStarted } from '../batches/not-started.ts';
+import { createAnswerOnce } from '../idempotency/answer-once.ts';
+import { createClaims } from '../idempotency/claims.ts';
 
 export interface BatchRouteDeps {
   readonly files: FileStore;
   readonly batches: BatchStore;
+  readonly idempotency: IdempotencyStore;
   readonly clock: Clock;
   /** Starts the batch's workflow. A batch whose start fails stays `validating` and is started by the sweep. */
   readonly startBatch: (batch: BatchDoc) => Promise<void>;
@@ -27,39 +35,63 @@ const LIST_BOUNDS = { defaultLimit: 20, maxLimit: 100 };
 /** `/v1/batches`: create, list, read, cancel. Every query has the caller's key in it; another owner's id is a 404. */
 export function registerBatchRoutes(app: FastifyInstance, deps: BatchRouteDeps): void {
   const { files, batches, clock } = deps;
+  const answerOnce = createAnswerOnce(createClaims(deps));
 
   /** A file that is not found is no error here: the batch fails of it, as at OpenAI. */
-  const checkPurpose = async (ownerId: string, fileId: string): Promise<void> => {
-    const file = await files.findOwned(ownerId, fileId, clock.now());
-    if (file === null || file.purpose === 'batch') return;
-    throw new ApiError('invalid_value', "Invalid 'input_file_id': the purpose of the file must be 'batch'.", {
-      param: 'input_file_id',
+  const checkFile = async (ownerId: string, { inputFileId, template }: BatchCreate): Promise<void> => {
+    const file = await files.findOwned(ownerId, inputFileId, clock.now());
+    if (file === null) return;
+    if (file.purpose !== 'batch') {
+      throw new ApiError('invalid_value', "Invalid 'input_file_id': the purpose of the file must be 'batch'.", {
+        param: 'input_file_id',
+      });
+    }
+    if (template === null && isCsvName(file.filename)) {
+      throw new ApiError(
+        'missing_required_parameter',
+        "Missing required parameter: 'template'. The file is CSV, and a template says what request each row makes.",
+        { param: 'template' },
+      );
+    }
+  };
+
+  const makeBatch = async (batchId: string, ownerId: string, create: BatchCreate): Promise<BatchDoc> => {
+    await checkFile(ownerId, create);
+    const createdAt = clock.now();
+    return batches.insert({
+      ...newBatch({
+        _id: batchId,
+        ownerId,
+        endpoint: create.endpoint,
+        inputFileId: create.inputFileId,
+        completionWindow: create.completionWindow,
+        createdAt,
+        expiresAt: createdAt + create.windowMs,
+        metadata: create.metadata,
+        outputExpiresAfterSeconds: create.outputExpiresAfterSeconds,
+        control: create.wishes.control,
+        spend: newSpend(create.wishes.maxMicros),
+      }),
+      template: create.template === null ? null : { ...create.template, bodyId: null },
     });
   };
 
-  app.post('/v1/batches', async ({ body, caller, log }, reply): Promise<BatchObject> => {
+  app.post('/v1/batches', async (request, reply) => {
+    const { body, caller, log } = request;
     const create = readBatchCreate(body);
-    await checkPurpose(caller.keyId, create.inputFileId);
-    const createdAt = clock.now();
-    const batch = newBatch({
-      _id: newBatchId(),
-      ownerId: caller.keyId,
-      endpoint: create.endpoint,
-      inputFileId: create.inputFileId,
-      completionWindow: create.completionWindow,
-      createdAt,
-      expiresAt: createdAt + create.windowMs,
-      metadata: create.metadata,
-      outputExpiresAfterSeconds: create.outputExpiresAfterSeconds,
+    return answerOnce(request, reply, newBatchId, async (batchId, isKeyed): Promise<BatchObject> => {
+      // One that a repeat finds was stored by a process that did not live to say so.
+      const found = isKeyed ? await batches.findOwned(caller.keyId, batchId) : null;
+      const batch = found ?? (await makeBatch(batchId, caller.keyId, create));
+      try {
+        if (batch.status === 'validating') await deps.startBatch(batch);
+      } catch (cause) {
+        log.error({ err: cause, batchId }, 'a batch could not be started; the sweep will start it');
+        throw isKeyed ? startLater(batchId, cause) : notStarted(reply, batchId, cause);
+      }
+      // As it was when it was made, whoever asks and when.
+      return toBatchObject(newBatch(batch));
     });
-    await batches.insert(batch);
-    try {
-      await deps.startBatch(batch);
-    } catch (cause) {
-      log.error({ err: cause, batchId: batch._id }, 'a batch could not be started; the sweep will start it');
-      throw notStarted(reply, batch._id, cause);
-    }
-    return toBatchObject(batch);
   });
 
   app.get<{ Querystring: Readonly<Record<string, unknown>> }>('/v1/batches', async ({ query, caller }) => {
@@ -96,16 +128,11 @@ export function registerBatchRoutes(app: FastifyInstance, deps: BatchRouteDeps):
   });
 }
 
-function noSuchBatch(batchId: string): ApiError {
-  return new ApiError('not_found', `No batch found with id '${batchId}'.`, { param: 'id' });
-}
-
-/** The batch is stored and will run, so a client that tries again by itself would pay for it twice. */
-function notStarted(reply: FastifyReply, batchId: string, cause: unknown): ApiError {
-  reply.header('x-should-retry', 'false');
+/** With an idempotency key a repeat is harmless, and gets the batch. */
+function startLater(batchId: string, cause: unknown): ApiError {
   return new ApiError(
     'server_is_overloaded',
-    `Batch ${batchId} is stored, but could not be started yet. It will start by itself: do not send it again.`,
-    { cause },
+    `Batch ${batchId} is stored, but could not be started yet. It will start by itself.`,
+    { retryAfterMs: 1_000, cause },
   );
 }

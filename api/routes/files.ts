@@ -7,12 +7,15 @@ import { MAX_BATCH_FILE_BYTES, toFileObject, type FilePurpose } from '../../core
 import { queryText, readListQuery, toListPage } from '../../core/wire/list-page.ts';
 import type { BatchStore } from '../../store/batches.ts';
 import type { FileDoc, FileStore } from '../../store/files.ts';
+import type { IdempotencyStore } from '../../store/idempotency.ts';
 import { releaseFile } from '../../store/release-file.ts';
+import { createUploadOnce } from '../idempotency/upload-once.ts';
 import { createUpload, UPLOAD_LIMITS } from '../upload.ts';
 
 export interface FileRouteDeps {
   readonly files: FileStore;
   readonly batches: BatchStore;
+  readonly idempotency: IdempotencyStore;
   readonly clock: Clock;
   /** OpenAI's 200 MiB unless set. */
   readonly maxFileBytes?: number;
@@ -29,7 +32,7 @@ const LIST_BOUNDS = { defaultLimit: 10_000, maxLimit: 10_000 };
 /** `/v1/files`: upload, list, read, content, delete. Every query has the caller's key in it; another owner's id is a 404. */
 export function registerFileRoutes(app: FastifyInstance, deps: FileRouteDeps): void {
   const { files, clock, maxFileBytes = MAX_BATCH_FILE_BYTES } = deps;
-  const upload = createUpload({ files, clock, maxFileBytes });
+  const uploadOnce = createUploadOnce({ ...deps, upload: createUpload({ clock, maxFileBytes }) });
 
   const findFile = async (ownerId: string, fileId: string): Promise<FileDoc> => {
     const file = await files.findOwned(ownerId, fileId, clock.now());
@@ -44,7 +47,7 @@ export function registerFileRoutes(app: FastifyInstance, deps: FileRouteDeps): v
       throwFileSizeLimit: false,
     });
 
-    scope.post('/v1/files', async (request) => toFileObject(await upload(request)));
+    scope.post('/v1/files', uploadOnce);
 
     scope.get<{ Querystring: Query }>('/v1/files', async ({ query, caller }) => {
       const page = readListQuery(query, LIST_BOUNDS);

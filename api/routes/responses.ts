@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { ApiError, type ErrorBody } from '../../core/errors.ts';
 import { isJsonObject, parseJson } from '../../core/wire/json-object.ts';
 import { responseEvents } from '../../core/wire/response-events.ts';
+import { memoryDemand } from '../../core/wire/responses-memory.ts';
 import { responsesRequestSchema, type ResponsesRequest } from '../../core/wire/responses-request.ts';
 import { registerCompletionRoute, type CompletionDeps, type StreamWire } from '../completions/completion-route.ts';
 import type { StreamEvent } from '../completions/stream-reply.ts';
@@ -25,28 +26,10 @@ export function registerResponsesRoutes(app: FastifyInstance, deps: CompletionDe
   });
 }
 
-/** Responses are not kept, so there is nothing that an id could mean; `store` alone asks for nothing that the answer depends on. */
 function refuseMemory(body: ResponsesRequest): ResponsesRequest {
-  for (const param of ['previous_response_id', 'conversation'] as const) {
-    if ((body[param] ?? null) !== null) {
-      throw unsupported(
-        param,
-        `'${param}' is not supported: responses are not kept here. Send the history as items of 'input'.`,
-      );
-    }
-  }
-  if (body.background === true) {
-    throw unsupported('background', "'background' is not supported: use a batch, or wait for the answer.");
-  }
-  const at = Array.isArray(body.input) ? body.input.findIndex((item) => item.type === 'item_reference') : -1;
-  if (at !== -1) {
-    throw unsupported(`input[${at}]`, 'Items are not kept here, so none can be referred to. Send the item itself.');
-  }
+  const demand = memoryDemand(body);
+  if (demand !== undefined) throw new ApiError('unsupported_parameter', demand.message, { param: demand.param });
   return body;
-}
-
-function unsupported(param: string, message: string): ApiError {
-  return new ApiError('unsupported_parameter', message, { param });
 }
 
 const LEADING_TYPE = /^\{"type":\s?"([\w.]+)"/;

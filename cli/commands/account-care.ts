@@ -12,6 +12,7 @@ import { formatTable } from '../table.ts';
 interface AccountSettings {
   readonly concurrency?: number;
   readonly reserve?: number;
+  readonly rank?: number;
 }
 
 /** `flatlane accounts …`: what an owner does with an account that is there. */
@@ -62,14 +63,16 @@ export function registerAccountCare(accounts: Command, context: CliContext): voi
       'percent of the weekly window that batch lines leave to other requests',
       parsePercent,
     )
-    .action(async (account: string, { concurrency, reserve }: AccountSettings, on: Command) => {
-      if (concurrency === undefined && reserve === undefined) {
-        throw new CliError('Say what to set: --concurrency, --reserve, or both.');
+    .option('--rank <n>', 'place among accounts, smaller first; accounts of one rank share', parseCount)
+    .action(async (account: string, { concurrency, reserve, rank }: AccountSettings, on: Command) => {
+      if (concurrency === undefined && reserve === undefined && rank === undefined) {
+        throw new CliError('Say what to set: --concurrency, --reserve or --rank.');
       }
       const { client, path, alias } = await connect(on, account);
       const answer = await client.request('PATCH', path, accountAnswer, {
         ...(concurrency === undefined ? {} : { concurrency }),
         ...(reserve === undefined ? {} : { weeklyReservePercent: reserve }),
+        ...(rank === undefined ? {} : { rank }),
       });
       const { concurrency: atATime, weeklyReservePercent } = answer.account;
       context.show(

@@ -3,9 +3,18 @@ import { anyAnswer, laneAnswer, laneList } from '../admin-shapes.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CliError } from '../cli-error.ts';
 import { findLane } from '../find-lane.ts';
+import { readApiKey } from '../read-api-key.ts';
 import { formatList, formatText, formatTime } from '../format-values.ts';
-import { gatherPair, gatherPrice, parseCount, type PriceArgument } from '../parse-arguments.ts';
+import {
+  BATCH_PRICE_HELP,
+  parseShare,
+  gatherPair,
+  gatherPrice,
+  parseCount,
+  type PriceArgument,
+} from '../parse-arguments.ts';
 import { formatTable } from '../table.ts';
+import { registerLaneCare } from './lane-care.ts';
 
 interface AddKeyOptions {
   readonly alias: string;
@@ -17,6 +26,7 @@ interface AddKeyOptions {
   readonly header?: Record<string, string>;
   readonly map?: Record<string, string>;
   readonly price?: Record<string, PriceArgument>;
+  readonly batchPrice?: number;
   readonly model?: string[];
   readonly allowPrivate?: boolean;
   readonly concurrency?: number;
@@ -73,6 +83,7 @@ export function registerLanes(program: Command, context: CliContext): void {
       'dollars for a million tokens, also model=in/out/cached; may be repeated',
       gatherPrice,
     )
+    .option('--batch-price <share>', BATCH_PRICE_HELP, parseShare)
     .option('--model <model...>', 'models that the lane has; all by default')
     .option('--allow-private', 'allow an address in a private network')
     .option('--concurrency <n>', 'requests at a time', parseCount)
@@ -87,12 +98,15 @@ export function registerLanes(program: Command, context: CliContext): void {
         ...(options.header === undefined ? {} : { headers: options.header }),
         ...(options.map === undefined ? {} : { modelMap: options.map }),
         ...(options.price === undefined ? {} : { prices: options.price }),
+        ...(options.batchPrice === undefined ? {} : { batchPriceShare: options.batchPrice }),
         ...(options.model === undefined ? {} : { models: options.model }),
         ...(options.allowPrivate === true ? { allowPrivateAddresses: true } : {}),
         ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
       });
       context.show(command, { lane }, () => `Added lane '${lane.alias}' (${lane.id}).`);
     });
+
+  registerLaneCare(lanes, context);
 
   lanes
     .command('remove')
@@ -106,18 +120,4 @@ export function registerLanes(program: Command, context: CliContext): void {
       const answer = await client.request('DELETE', `/admin/lanes/${encodeURIComponent(id)}`, anyAnswer);
       context.show(command, answer, () => `Removed lane '${alias}'.`);
     });
-}
-
-/** A key on the command line would be seen by every process of the machine and kept in the shell's history. */
-async function readApiKey({ io }: CliContext, keyEnv: string | undefined): Promise<string> {
-  if (keyEnv !== undefined) {
-    const key = io.readEnvironment(keyEnv)?.trim() ?? '';
-    if (key === '') throw new CliError(`The environment variable ${keyEnv} is empty or not set.`);
-    return key;
-  }
-  const key = (await io.readSecret('API key (not shown): ')).trim();
-  if (key === '' || /\s/.test(key)) {
-    throw new CliError('No key came on standard input. Pipe it in, or name its variable with --key-env.');
-  }
-  return key;
 }

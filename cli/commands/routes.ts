@@ -4,6 +4,7 @@ import { anyAnswer, laneList, routeList } from '../admin-shapes.ts';
 import type { CliContext } from '../cli-context.ts';
 import { findLane } from '../find-lane.ts';
 import { formatText, UNKNOWN } from '../format-values.ts';
+import { formatRoute, parseRung } from '../route-argument.ts';
 import { formatTable } from '../table.ts';
 
 export function registerRoutes(program: Command, context: CliContext): void {
@@ -20,12 +21,7 @@ export function registerRoutes(program: Command, context: CliContext): void {
           ['model', 'lanes', 'metered', 'runs'],
           found.data.map(({ model, lanes: rungs, metered, direct }) => [
             model,
-            rungs
-              .map((rung) => {
-                const alias = aliasOf.get(rung.laneId) ?? `${rung.laneId} (removed)`;
-                return rung.model === model || !rung.model ? alias : `${alias}=${rung.model}`;
-              })
-              .join(' > '),
+            formatRoute(model, rungs, aliasOf),
             formatText(metered),
             direct === false ? 'as workflow' : UNKNOWN,
           ]),
@@ -40,18 +36,21 @@ export function registerRoutes(program: Command, context: CliContext): void {
     .argument('<model>', 'the name that callers use')
     .argument(
       '<lanes...>',
-      "alias or id of each lane; alias=name where the lane's provider has another name for the model",
+      "alias or id of each lane; alias=name where the lane's provider has another name for the model; a,b where lanes share, a:3,b:1 where they share by weight",
     )
     .addOption(meteredOption())
     .option('--durable', 'run requests as workflows also where there are key lanes only')
     .action(
       async (model: string, wanted: string[], options: { metered?: string; durable?: boolean }, command: Command) => {
         const client = await context.connect(command);
-        const lanes: { laneId: string; model?: string }[] = [];
-        for (const rung of wanted) {
-          const [aliasOrId = '', ...name] = rung.split('=');
-          const { id } = await findLane(client, aliasOrId);
-          lanes.push(name.length === 0 ? { laneId: id } : { laneId: id, model: name.join('=') });
+        const rungs = wanted.map(parseRung);
+        const isShared = rungs.some((rung) => rung.length > 1);
+        const lanes: object[] = [];
+        for (const [index, rung] of rungs.entries()) {
+          for (const { aliasOrId, ...said } of rung) {
+            const { id } = await findLane(client, aliasOrId);
+            lanes.push({ laneId: id, ...said, ...(isShared ? { rung: index + 1 } : {}) });
+          }
         }
         const answer = await client.request('PUT', `/admin/routes/${pathOf(model)}`, anyAnswer, {
           lanes,

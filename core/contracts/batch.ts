@@ -1,3 +1,4 @@
+import type { BatchControl, BatchPriority } from './batch-control.ts';
 import type { AttemptFailure, AttemptRecord } from './failure.ts';
 import type { LaneKind, LaneRef, PlannedLane } from './lane.ts';
 
@@ -106,6 +107,8 @@ export interface ServeLinesInput {
   readonly lines: readonly LineTask[];
   /** Unix milliseconds of the end of the batch. */
   readonly expiresAt: number;
+  /** Of the batch, when the lines were sent out; normal when absent. */
+  readonly priority?: BatchPriority;
 }
 
 /** The outcome of each line of a ServeLinesInput; a line that is done has its result stored. */
@@ -128,4 +131,6 @@ export interface SettleLinesInput {
 export interface LanePlan {
   readonly model: string;
   readonly lanes: readonly PlannedLane[];
+  /** How the batch is to run now; absent where the plan is for no batch. */
+  readonly control?: Pick<BatchControl, 'paused' | 'priority'>;
 }

@@ -60,6 +60,7 @@ export function outageAfter(failure: AttemptFailure, now: number): number | unde
     case 'broken':
     case 'process_lost':
     case 'unsupported':
+    case 'consent_spent':
     case 'cancelled':
       return undefined;
   }

@@ -1,3 +1,4 @@
+import type { Drill, DrillSignal } from './drill.ts';
 import type { AttemptFailure, AttemptRecord } from './failure.ts';
 import type { LaneRef, PlannedLane } from './lane.ts';
 
@@ -16,6 +17,8 @@ export interface CompletionInput {
     /** The model that the caller named, to look its lanes up anew. */
     readonly model: string;
   };
+  /** A failure that the owner has played on this request. */
+  readonly drill?: Drill;
 }
 
 /** How a completion ended. The answer itself is in MongoDB. */
@@ -33,6 +36,8 @@ export interface ServeRequestInput {
   readonly attempt: number;
   readonly previous: readonly AttemptRecord[];
   readonly deadlineAt: number;
+  /** The signal that this attempt plays instead of going to its lane. */
+  readonly drill?: DrillSignal;
 }
 
 /** What one attempt came to. */

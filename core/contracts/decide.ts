@@ -39,6 +39,7 @@ export function decide({ failure, triesOnLane, now }: DecisionContext): Decision
     case 'model_unavailable':
     case 'lane_unavailable':
     case 'unsupported':
+    case 'consent_spent':
       return { act: 'next' };
     case 'rate_limited': {
       const waitMs =

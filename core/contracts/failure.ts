@@ -11,6 +11,7 @@
  * - process_lost: the Codex process or the worker died
  * - lane_unavailable: the lane is cooling, closed or full; the upstream saw nothing
  * - unsupported: this lane can't do what is asked (a parameter, images by URL); another may
+ * - consent_spent: what the batch may spend on metered lanes leaves no room for the request; the upstream saw nothing
  * - cancelled: the caller went away or the batch was cancelled
  */
 export type FailureClass =
@@ -24,6 +25,7 @@ export type FailureClass =
   | 'process_lost'
   | 'lane_unavailable'
   | 'unsupported'
+  | 'consent_spent'
   | 'cancelled';
 
 /** A failed attempt as the workflow sees it and as the lane log keeps it. Holds no prompt, no answer and no secret. */
@@ -54,4 +56,6 @@ export interface AttemptRecord {
   readonly durationMs: number;
   readonly reason?: string;
   readonly param?: string;
+  /** Its owner had the failure played: the lane had no part in it, and nothing of it counts against the lane. */
+  readonly drill?: true;
 }

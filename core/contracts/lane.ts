@@ -40,6 +40,11 @@ export interface LaneRef {
 export interface PlannedLane extends LaneRef {
   /** Unix milliseconds until which the lane takes nothing; 0 when it is ready. */
   readonly unavailableUntil: number;
+  /**
+   * A metered lane of a batch that waits for its plan: Unix milliseconds until which it gets no line that a plan lane can
+   * still serve. From then on it takes also what the plan lanes have no room for. Absent: it stands in its order.
+   */
+  readonly heldUntil?: number;
 }
 
 /**

@@ -22,3 +22,9 @@ export function mayBeMetered(
   if (said.includes('never')) return false;
   return allowed || !said.includes('ask');
 }
+
+/** Of two words on metered spend the stricter one; who says nothing is for `auto`. */
+export function stricterConsent(left: MeteredConsent | undefined, right: MeteredConsent | undefined): MeteredConsent {
+  const said = [left ?? 'auto', right ?? 'auto'];
+  return METERED_CONSENTS.find((consent) => said.includes(consent)) ?? 'auto';
+}

@@ -56,3 +56,12 @@ export const FILE_ACTIVITY_MS = 30 * 60_000;
 
 /** A file activity heartbeats every few hundred lines; silence this long is a dead worker. */
 export const FILE_HEARTBEAT_TIMEOUT_MS = 20_000;
+
+/** How often what is past its end is removed. Nothing of it is in anybody's way: a delay costs room on the disk only. */
+export const HOUSEKEEPING_EVERY_MS = 15 * 60_000;
+
+/** One round is bounded by what it may remove: minutes at most, on a slow disk. Two tries of it fit before the second next round. */
+export const HOUSEKEEPING_ROUND_MS = 10 * 60_000;
+
+/** Between two signs of life a round removes one file of up to 200 MiB, piece by piece. */
+export const HOUSEKEEPING_HEARTBEAT_TIMEOUT_MS = 2 * 60_000;

@@ -1,4 +1,7 @@
 import { ApiError } from '../errors.ts';
+import { BATCH_ENDPOINTS } from './batch-endpoints.ts';
+import { readBatchTemplate, type BatchTemplate } from './batch-template.ts';
+import { readBatchWishes, type BatchWishes } from './batch-wishes.ts';
 import { readExpiresAfter } from './expires-after.ts';
 
 /** `POST /v1/batches`, the request, checked. */
@@ -9,10 +12,11 @@ export interface BatchCreate {
   readonly windowMs: number;
   readonly metadata: readonly { readonly key: string; readonly value: string }[] | null;
   readonly outputExpiresAfterSeconds: number | null;
+  /** What makes lines of the file's rows; null when the file holds lines. */
+  readonly template: BatchTemplate | null;
+  /** What its metadata says of how it runs. */
+  readonly wishes: BatchWishes;
 }
-
-/** What a batch can be made of lines for. The others of OpenAI's need lanes that are not there yet. */
-const BATCH_ENDPOINTS: readonly string[] = ['/v1/chat/completions'];
 
 const LONGEST_WINDOW_HOURS = 168;
 /** OpenAI's limits for metadata. */
@@ -40,7 +44,9 @@ export function readBatchCreate(body: unknown): BatchCreate {
   const windowMs = windowHours(completionWindow) * 3_600_000;
   const metadata = readMetadata(body['metadata']);
   const outputExpiresAfterSeconds = readOutputExpiry(body['output_expires_after']);
-  return { inputFileId, endpoint, completionWindow, windowMs, metadata, outputExpiresAfterSeconds };
+  const template = readBatchTemplate(body['template']);
+  const wishes = readBatchWishes(metadata);
+  return { inputFileId, endpoint, completionWindow, windowMs, metadata, outputExpiresAfterSeconds, template, wishes };
 }
 
 function windowHours(text: string): number {

@@ -1,17 +1,16 @@
-import { MAX_JSON_DEPTH, parseBoundedJson, type BoundedJson } from './json-limits.ts';
+import { checkLineBody, embeddingInputs, type LineProblem } from './batch-body.ts';
+import { operationOfEndpoint } from './batch-endpoints.ts';
+import { MAX_JSON_DEPTH, MAX_JSON_VALUES, parseBoundedJson, type BoundedJson } from './json-limits.ts';
+
+export type { LineProblem } from './batch-body.ts';
 
 /** One row of a batch's input, checked. */
 export interface BatchLine {
   readonly customId: string;
   readonly model: string;
   readonly body: Readonly<Record<string, unknown>>;
-}
-
-/** Why a line is refused, in the words of OpenAI's validation. */
-export interface LineProblem {
-  readonly code: string;
-  readonly message: string;
-  readonly param: string | null;
+  /** Texts of which it wants embeddings; 0 for other endpoints. */
+  readonly embeddingInputs: number;
 }
 
 export type CheckedLine =
@@ -50,18 +49,11 @@ export function checkBatchLine(bytes: Uint8Array, endpoint: string): CheckedLine
     return refused({ code: 'invalid_url', message, param: 'url' });
   }
   if (!isObject(body)) return refused(wrongType('body', 'an object'));
-  const { model, messages, stream } = body as { model?: unknown; messages?: unknown; stream?: unknown };
-  if (typeof model !== 'string' || model === '') {
-    return refused({ code: 'invalid_request', message: 'Model parameter is required.', param: 'body.model' });
-  }
-  if (messages === undefined || messages === null) {
-    return refused({ code: 'invalid_request', message: 'Messages parameter is required.', param: 'body.messages' });
-  }
-  if (stream !== undefined && stream !== null && stream !== false) {
-    const message = 'Chat Completions: Streaming is not supported in the Batch API.';
-    return refused({ code: 'streaming_unsupported', message, param: 'body.stream' });
-  }
-  return { ok: true, line: { customId, model, body } };
+  const operation = operationOfEndpoint(endpoint);
+  const bodyProblem = checkLineBody(operation, body);
+  if (bodyProblem !== null) return refused(bodyProblem);
+  const model = String(body['model']);
+  return { ok: true, line: { customId, model, body, embeddingInputs: embeddingInputs(operation, body) } };
 }
 
 /** A line that names a model that no lane of the key serves. */
@@ -109,7 +101,8 @@ function checkCustomId(customId: string): LineProblem | null {
   return null;
 }
 
-function jsonProblem(parsed: Exclude<BoundedJson, { ok: true }>): LineProblem {
+/** Why a text is no JSON that may be used, in the words of OpenAI's validation. */
+export function jsonProblem(parsed: Exclude<BoundedJson, { ok: true }>): LineProblem {
   switch (parsed.reason) {
     case 'not_json':
     case 'not_utf8':
@@ -118,6 +111,12 @@ function jsonProblem(parsed: Exclude<BoundedJson, { ok: true }>): LineProblem {
       return {
         code: 'invalid_json_line',
         message: `This line is not parseable: it nests deeper than ${MAX_JSON_DEPTH} levels.`,
+        param: null,
+      };
+    case 'too_wide':
+      return {
+        code: 'invalid_json_line',
+        message: `This line is not parseable: it has more than ${MAX_JSON_VALUES} values.`,
         param: null,
       };
     case 'forbidden_key':

@@ -3,6 +3,12 @@
 /** Deeper nesting has no use in a request, and parsers and walkers recurse. */
 export const MAX_JSON_DEPTH = 64;
 
+/**
+ * Values in one text. A value of two bytes (`[]`) takes some 50 in memory: 16 MiB of them would be half a gigabyte. The widest
+ * use that we know, an embedding of token ids, has 300,000.
+ */
+export const MAX_JSON_VALUES = 1_000_000;
+
 /** Keys that change an object's prototype when it is copied carelessly anywhere below. */
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
@@ -15,18 +21,24 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
+const COMMA = 0x2c;
 
 /** A fatal decoder: a byte sequence that is not UTF-8 is refused, never replaced. A BOM stays, and then JSON refuses it. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export type BoundedJson =
   | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly reason: 'not_utf8' | 'not_json' | 'too_deep' }
+  | { readonly ok: false; readonly reason: 'not_utf8' | 'not_json' | 'too_deep' | 'too_wide' }
   | { readonly ok: false; readonly reason: 'forbidden_key'; readonly key: string };
 
-/** True if the JSON text nests deeper than `maxDepth`. Looks at brackets outside strings only; one pass, no recursion. */
-export function isDeeperThan(bytes: Uint8Array, maxDepth: number): boolean {
+/**
+ * Which bound a JSON text is over: nesting, or the number of its values. Looks at brackets and
+ * commas outside strings only; one pass, no recursion, no memory.
+ */
+export function exceedsBounds(bytes: Uint8Array, maxDepth: number, maxValues: number): 'too_deep' | 'too_wide' | null {
   let depth = 0;
+  // Each value but the first follows a comma or is the first in its brackets.
+  let values = 1;
   let inString = false;
   for (let index = 0; index < bytes.length; index++) {
     const byte = bytes[index];
@@ -35,10 +47,13 @@ export function isDeeperThan(bytes: Uint8Array, maxDepth: number): boolean {
       else if (byte === QUOTE) inString = false;
     } else if (byte === QUOTE) inString = true;
     else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      if (++depth > maxDepth) return true;
+      if (++depth > maxDepth) return 'too_deep';
+      if (++values > maxValues) return 'too_wide';
+    } else if (byte === COMMA) {
+      if (++values > maxValues) return 'too_wide';
     } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--;
   }
-  return false;
+  return null;
 }
 
 /** The first key of a parsed value that is refused, or undefined. The depth is bounded already, so it may recurse. */
@@ -59,9 +74,10 @@ function findForbiddenKey(value: unknown): string | undefined {
   return undefined;
 }
 
-/** Parses bytes as JSON within the bounds: UTF-8, depth, keys. Never throws. */
+/** Parses bytes as JSON within the bounds: UTF-8, depth, width, keys. Never throws. */
 export function parseBoundedJson(bytes: Uint8Array): BoundedJson {
-  if (isDeeperThan(bytes, MAX_JSON_DEPTH)) return { ok: false, reason: 'too_deep' };
+  const reason = exceedsBounds(bytes, MAX_JSON_DEPTH, MAX_JSON_VALUES);
+  if (reason !== null) return { ok: false, reason };
   let text: string;
   try {
     text = utf8.decode(bytes);

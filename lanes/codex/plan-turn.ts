@@ -63,8 +63,8 @@ export function planTurn(
   return { request, answer: createAnswer(rulesOf(request), wire) };
 }
 
-function rulesOf({ dynamicTools, parallelToolCalls, json }: TurnRequest): AnswerRules {
-  return { toolNames: new Set(dynamicTools.map((tool) => tool.name)), parallelToolCalls, json };
+function rulesOf({ dynamicTools, mustCall, parallelToolCalls, json }: TurnRequest): AnswerRules {
+  return { toolNames: new Set(dynamicTools.map((tool) => tool.name)), mustCall, parallelToolCalls, json };
 }
 
 /** The api has checked it: only a body that came another way gets here. */

@@ -134,7 +134,15 @@ function failed(progress: Progress, failure: TurnFailure): TurnResult {
 }
 
 function failureOfEnd(end: Exclude<TurnEnd, { type: 'answered' }>): TurnFailure {
-  return end.type === 'failed' ? classifyTurnError(end.error) : { class: 'broken', reason: end.reason };
+  switch (end.type) {
+    case 'failed':
+      return classifyTurnError(end.error);
+    case 'no_call':
+      // Nothing is wrong with the lane, and a key lane can force the call.
+      return { class: 'unsupported', param: 'tool_choice', reason: 'the model answered without the call asked for' };
+    case 'nonsense':
+      return { class: 'broken', reason: end.reason };
+  }
 }
 
 async function failureOfThrown(cause: unknown, process: CodexProcess, progress: Progress): Promise<TurnFailure> {

@@ -7,6 +7,8 @@ import type { TurnError, TurnEvent } from './turn-events.ts';
 export type TurnEnd =
   | { readonly type: 'answered'; readonly finishReason: FinishReason }
   | { readonly type: 'failed'; readonly error: TurnError }
+  /** The model answered in text where the caller demands a function call. */
+  | { readonly type: 'no_call' }
   /** The model asked for a tool that was not offered, or the turn ended without an answer. */
   | { readonly type: 'nonsense'; readonly reason: string };
 
@@ -20,6 +22,8 @@ export interface AnswerStep {
 export interface AnswerRules {
   /** Names of the offered functions. */
   readonly toolNames: ReadonlySet<string>;
+  /** Only an answer with a function call is one: until it is there, nothing reaches the caller. */
+  readonly mustCall: boolean;
   readonly parallelToolCalls: boolean;
   /** Only the final message belongs to the answer: remarks before it would make it unparseable. */
   readonly json: boolean;
@@ -79,11 +83,14 @@ export function createAnswer<Whole extends object>(rules: AnswerRules, wire: Ans
     if (message?.itemId !== itemId) message = { itemId, text: '' };
     message.text += text;
     content += gap + text;
-    return { chunks: [...opening(), ...wire.text(gap + text)] };
+    return { chunks: rules.mustCall ? [] : [...opening(), ...wire.text(gap + text)] };
   };
 
+  /** The text that was held back while it was not known whether a call would follow. */
+  const heldText = (): readonly string[] => (rules.mustCall && content !== '' ? wire.text(content) : []);
+
   const finish = (finishReason: FinishReason): AnswerStep => ({
-    chunks: [...opening(), ...wire.finish(finishReason, parts())],
+    chunks: [...opening(), ...heldText(), ...wire.finish(finishReason, parts())],
     end: { type: 'answered', finishReason },
   });
 
@@ -102,6 +109,7 @@ export function createAnswer<Whole extends object>(rules: AnswerRules, wire: Ans
 
   const endTurn = (status: string, error: TurnError | null): AnswerStep => {
     if (error !== null) return fail(error);
+    if (status === 'completed' && rules.mustCall) return { chunks: [], end: { type: 'no_call' } };
     if (status === 'completed' && content !== '') return finish('stop');
     return nonsense(status === 'completed' ? 'the model gave no answer' : 'the turn was ended from elsewhere');
   };

@@ -2,13 +2,15 @@ import type { ChatRequest } from '../../core/wire/chat-request.ts';
 import { isRefusal, unsupported, type Refusal } from './refusal.ts';
 import { translateFormat } from './translate-format.ts';
 import { developerMessage, translateMessages, type ResponseItem } from './translate-messages.ts';
-import { translateTools, type DynamicTool } from './translate-tools.ts';
+import { callInstruction, translateTools, type DynamicTool, type OfferedTools } from './translate-tools.ts';
 
 /** A chat completion in the words of the app-server. */
 export interface TurnRequest {
   /** The whole history, the last message included: text in `turn/start` is parsed for mentions and capped. */
   readonly items: readonly ResponseItem[];
   readonly dynamicTools: readonly DynamicTool[];
+  /** An answer without a call of a function is none. */
+  readonly mustCall: boolean;
   readonly outputSchema?: Readonly<Record<string, unknown>>;
   readonly effort?: string;
   readonly verbosity?: string;
@@ -63,9 +65,11 @@ export function translateRequest(body: ChatRequest, supportedEfforts?: readonly 
   const effort = body.reasoning_effort ?? undefined;
   const otherEffort = refuseEffort(effort, supportedEfforts, 'reasoning_effort');
   if (otherEffort !== undefined) return otherEffort;
+  const inFront = format.instruction === undefined ? [] : [developerMessage(format.instruction)];
   return {
-    items: format.instruction === undefined ? history : [developerMessage(format.instruction), ...history],
+    items: [...inFront, ...history, ...demandedCall(offered)],
     dynamicTools: offered.tools,
+    mustCall: offered.mustCall,
     ...(format.outputSchema === undefined ? {} : { outputSchema: format.outputSchema }),
     ...(effort === undefined ? {} : { effort }),
     ...knownVerbosity(body['verbosity']),
@@ -73,6 +77,11 @@ export function translateRequest(body: ChatRequest, supportedEfforts?: readonly 
     parallelToolCalls: body.parallel_tool_calls !== false,
     ignoredParams: [...ignoredParams(body), ...offered.ignored],
   };
+}
+
+/** What asks for a call that `tool_choice` demands; nothing where it demands none. */
+export function demandedCall({ mustCall, tools }: OfferedTools): readonly ResponseItem[] {
+  return mustCall ? [developerMessage(callInstruction(tools))] : [];
 }
 
 /** @param param the effort's name on the caller's wire */

@@ -5,7 +5,7 @@ import { isRefusal, unsupported, type Refusal } from './refusal.ts';
 import { translateFormat } from './translate-format.ts';
 import { translateItems } from './translate-items.ts';
 import { developerMessage } from './translate-messages.ts';
-import { isSet, knownVerbosity, refuseEffort, type TurnRequest } from './translate-request.ts';
+import { demandedCall, isSet, knownVerbosity, refuseEffort, type TurnRequest } from './translate-request.ts';
 import { translateTools } from './translate-tools.ts';
 
 /** Parameters that are honoured, or that say nothing about the answer. */
@@ -52,8 +52,9 @@ export function translateResponses(
   if (otherEffort !== undefined) return otherEffort;
   const inFront = [body.instructions ?? '', format.instruction ?? ''].filter((text) => text !== '');
   return {
-    items: [...inFront.map(developerMessage), ...history.items],
+    items: [...inFront.map(developerMessage), ...history.items, ...demandedCall(offered)],
     dynamicTools: offered.tools,
+    mustCall: offered.mustCall,
     ...(format.outputSchema === undefined ? {} : { outputSchema: format.outputSchema }),
     ...(effort === undefined ? {} : { effort }),
     ...knownVerbosity(body.text?.verbosity),

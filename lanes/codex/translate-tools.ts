@@ -1,5 +1,5 @@
 import type { ChatRequest, ChatTool } from '../../core/wire/chat-request.ts';
-import { unsupported, type Refusal } from './refusal.ts';
+import { invalid, isRefusal, unsupported, type Refusal } from './refusal.ts';
 
 /** A function as `thread/start` takes it. */
 export interface DynamicTool {
@@ -11,6 +11,8 @@ export interface DynamicTool {
 
 export interface OfferedTools {
   readonly tools: readonly DynamicTool[];
+  /** The answer must call one of them: `tool_choice` demands it. */
+  readonly mustCall: boolean;
   /** Parameters of tools that have no effect. */
   readonly ignored: readonly string[];
 }
@@ -25,8 +27,9 @@ function isFunction(tool: Tool): tool is ChatTool {
 }
 
 /**
- * Functions are offered as the CLI's dynamic tools. `tool_choice` can be honoured as `auto` (the only value that the CLI sends,
- * measured) and as `none` (nothing is offered); to demand a call there is no way, and asking for it in words would be a guess.
+ * Functions are offered as the CLI's dynamic tools. The CLI has no way to say `tool_choice`: what it sends is always `auto`
+ * (measured). So `none` offers nothing, one function by name offers that one alone, and a call that is demanded is asked for in
+ * words and looked for in the answer: an answer without it is none (see `mustCall`).
  */
 export function translateTools(
   body: Pick<ChatRequest, 'tools' | 'tool_choice'>,
@@ -34,10 +37,6 @@ export function translateTools(
 ): OfferedTools | Refusal {
   // In a chat completion a function is inside of its tool, in a response it is the tool.
   const inside = wire === 'chat' ? 'function.' : '';
-  const choice = body.tool_choice ?? 'auto';
-  if (choice !== 'auto' && choice !== 'none') {
-    return unsupported('tool_choice', "A plan lane supports the tool_choice values 'auto' and 'none'.");
-  }
   const tools: DynamicTool[] = [];
   const ignored: string[] = [];
   const names = new Set<string>();
@@ -52,5 +51,41 @@ export function translateTools(
     if (strict === true) ignored.push(`tools.${inside}strict`);
     tools.push({ type: 'function', name, description, inputSchema: parameters ?? { type: 'object', properties: {} } });
   }
-  return { tools: choice === 'none' ? [] : tools, ignored: [...new Set(ignored)] };
+  const chosen = chooseTools(body.tool_choice, tools);
+  return isRefusal(chosen) ? chosen : { ...chosen, ignored: [...new Set(ignored)] };
+}
+
+/** What of the tools the choice leaves, and whether one of them must be called. */
+function chooseTools(
+  choice: ChatRequest['tool_choice'] = 'auto',
+  tools: readonly DynamicTool[],
+): Pick<OfferedTools, 'tools' | 'mustCall'> | Refusal {
+  if (choice === 'none') return { tools: [], mustCall: false };
+  if (choice === 'auto') return { tools, mustCall: false };
+  if (choice === 'required') {
+    if (tools.length === 0) return invalid('tool_choice', "'tool_choice' demands a call, and there are no 'tools'.");
+    return { tools, mustCall: true };
+  }
+  const name = nameOf(choice);
+  if (name === undefined) {
+    return unsupported('tool_choice', "A plan lane supports 'auto', 'none', 'required' and one function by name.");
+  }
+  const named = tools.filter((tool) => tool.name === name);
+  if (named.length === 0)
+    return invalid('tool_choice', "'tool_choice' names a function that is not among the 'tools'.");
+  return { tools: named, mustCall: true };
+}
+
+function nameOf(choice: Exclude<ChatRequest['tool_choice'], string | undefined>): string | undefined {
+  if (choice.type !== 'function') return undefined;
+  const { function: named } = choice as { readonly function?: { readonly name?: unknown } };
+  return typeof named?.name === 'string' ? named.name : undefined;
+}
+
+/** Stands behind the history, where it weighs most, and where what comes before it stays in the prompt cache. */
+export function callInstruction(tools: readonly DynamicTool[]): string {
+  const [only] = tools;
+  const which =
+    tools.length === 1 && only !== undefined ? `the function \`${only.name}\`` : 'at least one of the functions';
+  return `Answer by calling ${which}. Do not answer in text: an answer without a function call is discarded.`;
 }

@@ -7,6 +7,7 @@ import type { AttemptLimits } from './attempt-limits.ts';
 import { ANSWER_LIMIT_BYTES, ERROR_BODY_LIMIT_BYTES, readText } from './bounded-body.ts';
 import { classifyResponse } from './classify-response.ts';
 import { describeError } from './describe-error.ts';
+import type { MissingEndpoints } from './missing-endpoints.ts';
 import type { ProviderQuirks } from './presets.ts';
 import { PROVIDER_OPERATIONS, type ProviderOperation } from './provider-operation.ts';
 import { asksForUsage } from './request-body.ts';
@@ -23,6 +24,7 @@ export interface CompletionAttempt {
   readonly limits: AttemptLimits;
   readonly send: SendRequest;
   readonly quirks: ProviderQuirks;
+  readonly missing: MissingEndpoints;
   readonly clock: Clock;
 }
 
@@ -40,6 +42,13 @@ export async function attemptCompletion(attempt: CompletionAttempt): Promise<Lan
   const param = unsupportedParam(attempt.call.body, attempt.quirks);
   if (param !== undefined) {
     return failed(progress, { class: 'unsupported', param, reason: `this provider can’t do '${param}'` });
+  }
+  const { operation: name = 'chat', model } = attempt.call;
+  if (attempt.missing.has(name, model)) {
+    return failed(progress, {
+      class: 'unsupported',
+      reason: 'the provider does not have this endpoint, as it has said',
+    });
   }
   try {
     const operation = operationOf(attempt.call);
@@ -70,7 +79,7 @@ function* trackedBody(payload: Buffer, progress: Progress): Generator<Buffer> {
 }
 
 async function readRefusal(
-  { call, limits, clock }: CompletionAttempt,
+  { call, limits, missing, clock }: CompletionAttempt,
   response: Dispatcher.ResponseData,
   progress: Progress,
 ): Promise<LaneOutcome> {
@@ -78,13 +87,15 @@ async function readRefusal(
     if (limits.endedBy() !== undefined) throw error;
     return '';
   });
-  const { failure, callerAnswer } = classifyResponse({
-    operation: call.operation ?? 'chat',
+  const { operation = 'chat', model } = call;
+  const { failure, callerAnswer, endpointIsMissing } = classifyResponse({
+    operation,
     status: response.statusCode,
     headers: response.headers,
     body,
     now: clock.now(),
   });
+  if (endpointIsMissing === true) missing.note(operation, model);
   const outcome = failed(progress, failure);
   return callerAnswer === undefined ? outcome : { ...outcome, callerAnswer };
 }

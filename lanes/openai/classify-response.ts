@@ -20,6 +20,8 @@ export interface RefusedResponse {
 export interface Classified {
   readonly failure: Pick<AttemptFailure, 'class' | 'unavailableUntil' | 'upstreamStatus' | 'reason'>;
   readonly callerAnswer?: { readonly status: number; readonly body: string };
+  /** The provider will say so again tomorrow. A page of HTML is of something in between, and may be gone in a minute. */
+  readonly endpointIsMissing?: boolean;
 }
 
 /** Codes with which providers say that the money or the quota is used up, and not the pace too fast. */
@@ -54,7 +56,10 @@ export function classifyResponse(response: RefusedResponse): Classified {
     const redirect = status >= 300;
     return failed('broken', redirect ? 'the provider redirects, which is not followed' : `no answer with ${status}`);
   }
-  if (lacksEndpoint(response, error)) return failed('unsupported', 'the provider does not have this endpoint');
+  if (lacksEndpoint(response, error)) {
+    const missing = failed('unsupported', 'the provider does not have this endpoint');
+    return { ...missing, endpointIsMissing: !response.body.trimStart().startsWith('<') };
+  }
   switch (status) {
     case 401:
       return failed('unauthorized', 'the provider does not accept the key');

@@ -1,15 +1,25 @@
 import type { Clock } from '../../core/clock.ts';
+import type { LaneState } from '../../core/contracts/lane.ts';
 import type { Logger } from '../../core/log.ts';
 import type { HostedLane } from '../policy/hosted-lane.ts';
-import { createLaneHealth, type LaneHealth } from '../policy/lane-health.ts';
+import { createLaneHealth } from '../policy/lane-health.ts';
 import { createProbeGate } from '../policy/probe-gate.ts';
 import { createSlots } from '../policy/slots.ts';
+import { batchPriceShare } from './batch-price.ts';
 import { openKeyLane, type StoredKeyLane } from './open-key-lane.ts';
 
 type HealthDoc = Parameters<typeof createLaneHealth>[1];
 
 interface HostedKeyLaneDeps {
-  readonly lanes: Parameters<typeof createLaneHealth>[0]['lanes'];
+  readonly lanes: {
+    /** With `sealedKey`: only while the lane still has it. Resolves with null where nothing was changed. */
+    transition(
+      laneId: string,
+      to: LaneState,
+      at: number,
+      patch?: { why?: string | null; until?: number | null; sealedKey?: string | null },
+    ): Promise<unknown>;
+  };
   /** Open what was sealed for this lane. @throws Error when it was sealed with another master key */
   readonly openKey: (sealed: string) => string;
   readonly openHeaders: (sealed: string) => string;
@@ -19,9 +29,9 @@ interface HostedKeyLaneDeps {
 
 /** A key lane that this process serves: its connections, its slots, its health. */
 export interface HostedKeyLane extends HostedLane {
-  refresh: LaneHealth['refresh'];
-  /** Requests that have one of its slots. */
-  readonly inUse: () => number;
+  /** Takes in what the database says of its state, and how much it takes at a time. */
+  refresh(stored: HealthDoc & { readonly concurrency: number }): void;
+  inFlight(): number;
   /** Ends its connections, requests under way included. */
   stop(): Promise<void>;
 }
@@ -33,11 +43,18 @@ export function createHostedKeyLane(
 ): HostedKeyLane {
   const { lanes, clock, log } = deps;
   const { lane, costMicros } = openKeyLane(deps, stored);
-  const health = createLaneHealth({ laneId: stored._id, kind: 'key', lanes, clock, random: Math.random, log }, stored);
+  const { _id: laneId, sealedKey } = stored;
+  // Its owner may give it another key while attempts with this one are under way: what these say must not close it.
+  const ownLanes: Parameters<typeof createLaneHealth>[0]['lanes'] = {
+    transition: (id, to, at, patch) => lanes.transition(id, to, at, { ...patch, sealedKey }),
+  };
+  const health = createLaneHealth({ laneId, kind: 'key', lanes: ownLanes, clock, random: Math.random, log }, stored);
   const slots = createSlots(stored.concurrency);
+  const priceShare = batchPriceShare(stored.keySettings);
   return {
     lane,
     ...(costMicros === undefined ? {} : { costMicros }),
+    ...(priceShare === null ? {} : { providerBatches: { api: lane.batches, priceShare } }),
     availability: (priority) => health.availability(priority),
     reportFailure: (failure) => health.reportFailure(failure),
     reportAnswer: () => health.reportAnswer(),
@@ -45,8 +62,11 @@ export function createHostedKeyLane(
       () => health.needsProbe(),
       (priority, signal) => slots.acquire(priority, signal),
     ),
-    inUse: () => slots.inUse,
-    refresh: (changed) => health.refresh(changed),
+    inFlight: () => slots.inUse,
+    refresh(changed) {
+      health.refresh(changed);
+      slots.setLimit(changed.concurrency);
+    },
     stop: () => lane.close(),
   };
 }

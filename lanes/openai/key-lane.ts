@@ -6,7 +6,9 @@ import { attemptCompletion, operationOf, type SendRequest } from './attempt-comp
 import { createAttemptLimits } from './attempt-limits.ts';
 import { parseBaseUrl } from './check-address.ts';
 import { createConnectionPool } from './connection-pool.ts';
+import { createMissingEndpoints } from './missing-endpoints.ts';
 import type { ProviderQuirks } from './presets.ts';
+import { createProviderBatches, type ProviderBatches } from './provider-batches.ts';
 
 export interface KeyLaneOptions {
   readonly laneId: string;
@@ -25,7 +27,12 @@ export interface KeyLaneOptions {
   readonly log: Logger;
 }
 
+/** A whole file of a batch to the provider or back, at a few MB/s. */
+const BATCH_CALL_LIMIT_MS = 10 * 60_000;
+
 export interface KeyLane extends Lane {
+  /** The provider's own Batch API, under the same address and key. Not every provider has one. */
+  readonly batches: ProviderBatches;
   /** Ends the lane's connections, attempts under way included. */
   close(): Promise<void>;
 }
@@ -40,6 +47,7 @@ export function createKeyLane(options: KeyLaneOptions): KeyLane {
   const basePath = url.pathname.replace(/\/$/, '');
   const headers = requestHeaders(options);
   const pool = createConnectionPool(options);
+  const missing = createMissingEndpoints(options.clock);
   const log = options.log.child({ laneId: options.laneId, lane: options.alias });
   return {
     complete: async (call) => {
@@ -64,6 +72,7 @@ export function createKeyLane(options: KeyLaneOptions): KeyLane {
           limits,
           send,
           quirks: options.quirks ?? {},
+          missing,
           clock: options.clock,
         });
         if (!outcome.ok) log.debug({ requestId: call.requestId, failure: outcome.failure }, 'an attempt failed');
@@ -72,8 +81,23 @@ export function createKeyLane(options: KeyLaneOptions): KeyLane {
         limits.release();
       }
     },
+    batches: createProviderBatches(({ method, path, contentType, body }) =>
+      pool.request({
+        origin: url.origin,
+        path: withQuery(`${basePath}${path}`, url.search),
+        method,
+        headers: { ...headers, ...(contentType === undefined ? {} : { 'content-type': contentType }) },
+        ...(body === undefined ? {} : { body: body as unknown as Buffer }),
+        signal: AbortSignal.timeout(BATCH_CALL_LIMIT_MS),
+      }),
+    ),
     close: () => pool.destroy(),
   };
+}
+
+/** The lane's own query goes along with that of a path. */
+function withQuery(path: string, search: string): string {
+  return path.includes('?') ? `${path}${search.replace('?', '&')}` : `${path}${search}`;
 }
 
 /** The owner's own headers come first, so that none of them can replace what the request needs. */

@@ -22,7 +22,13 @@ export interface StoredKeyLane {
       readonly cachedInputUsd: number;
       readonly outputUsd: number;
     }[];
+    readonly batchPriceShare?: number | null;
   } | null;
+}
+
+/** All that a key lane is opened with, as one text: when it changes, the lane is opened anew. */
+export function openedWith({ baseUrl, sealedKey, allowPrivateAddresses, keySettings }: StoredKeyLane): string {
+  return JSON.stringify([baseUrl, sealedKey, allowPrivateAddresses, keySettings]);
 }
 
 interface OpenKeyLaneDeps {

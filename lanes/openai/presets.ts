@@ -24,6 +24,8 @@ export interface ProviderPreset {
   /** True: it serves without a key, and one that is sent is ignored. */
   readonly keyOptional: boolean;
   readonly quirks: ProviderQuirks;
+  /** What a line costs at its own Batch API, as a share of the usual price; absent where it has none that is like OpenAI's. */
+  readonly batchPriceShare?: number;
   /** Where these facts were read. */
   readonly sources: readonly string[];
 }
@@ -50,7 +52,12 @@ const BEARER = { authHeader: 'authorization', allowPrivateAddresses: false, keyO
 
 /** Read in November 2026. What could not be verified is left out: a provider without a quirk here is treated like OpenAI. */
 export const PROVIDER_PRESETS: Readonly<Record<PresetName, ProviderPreset>> = {
-  openai: { ...BEARER, baseUrl: 'https://api.openai.com/v1', sources: ['https://developers.openai.com/api/docs'] },
+  openai: {
+    ...BEARER,
+    baseUrl: 'https://api.openai.com/v1',
+    batchPriceShare: 0.5,
+    sources: ['https://developers.openai.com/api/docs', 'https://developers.openai.com/api/docs/guides/batch'],
+  },
   openrouter: {
     ...BEARER,
     baseUrl: 'https://openrouter.ai/api/v1',

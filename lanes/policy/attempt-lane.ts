@@ -1,9 +1,12 @@
 import type { Clock } from '../../core/clock.ts';
+import type { DrillSignal } from '../../core/contracts/drill.ts';
 import type { AttemptFailure, AttemptRecord } from '../../core/contracts/failure.ts';
 import type { LaneRef } from '../../core/contracts/lane.ts';
 import { ATTEMPT_DEADLINE_MS, INTERACTIVE_SLOT_WAIT_MS } from '../../core/contracts/timings.ts';
 import type { LaneOutcome, Operation } from '../../core/lane-port.ts';
 import type { HostedLane, LaneHost } from './hosted-lane.ts';
+import type { SlotPriority } from './slots.ts';
+import { playDrill } from './play-drill.ts';
 
 export interface LaneTry {
   readonly itemId: string;
@@ -12,11 +15,15 @@ export interface LaneTry {
   readonly body: Readonly<Record<string, unknown>>;
   readonly lane: LaneRef;
   readonly attempt: number;
-  readonly priority: 'interactive' | 'batch';
+  readonly priority: SlotPriority;
   /** Unix milliseconds. */
   readonly deadlineAt: number;
   readonly stream: boolean;
+  /** The signal that is played instead of a call. */
+  readonly drill?: DrillSignal;
   onChunk(chunkJson: string): Promise<void>;
+  /** Asked when it has its slot: why it must not go out after all, and until when. */
+  readonly heldBack?: () => Promise<{ readonly why: string; readonly until: number } | undefined>;
 }
 
 /**
@@ -43,6 +50,13 @@ export async function attemptLane(
     // The lane may have run out while this one waited for its slot.
     const now = hosted.availability(call.priority);
     if (!now.open) return unavailable(now.why, now.until);
+    const held = await call.heldBack?.();
+    if (held !== undefined) return unavailable(held.why, held.until);
+    if (call.drill !== undefined) {
+      const { operation = 'chat', lane } = call;
+      // Nothing of it is reported to the lane: a drill must not close a lane that is well.
+      return await playDrill(call.drill, { ...call, operation, model: lane.model, now: clock.now() });
+    }
     const outcome = await hosted.lane.complete({
       requestId: call.itemId,
       operation: call.operation ?? 'chat',
@@ -63,12 +77,18 @@ export async function attemptLane(
 
 /** What the lane log keeps of an attempt. */
 export function recordOf(
-  call: Pick<LaneTry, 'lane' | 'attempt'>,
+  call: Pick<LaneTry, 'lane' | 'attempt' | 'drill'>,
   outcome: LaneOutcome,
   startedAt: number,
   endedAt: number,
 ): AttemptRecord {
-  const shared = { laneId: call.lane.laneId, attempt: call.attempt, startedAt, durationMs: endedAt - startedAt };
+  const shared = {
+    laneId: call.lane.laneId,
+    attempt: call.attempt,
+    startedAt,
+    durationMs: endedAt - startedAt,
+    ...(call.drill === undefined ? {} : { drill: true as const }),
+  };
   if (outcome.ok) return { ...shared, outcome: 'answered', reachedUpstream: true };
   const { class: failureClass, reachedUpstream, reason, param } = outcome.failure;
   return { ...shared, outcome: failureClass, reachedUpstream, reason, ...(param === undefined ? {} : { param }) };
@@ -80,15 +100,19 @@ async function acquire(
   priority: LaneTry['priority'],
   signal: AbortSignal,
 ): Promise<(() => void) | undefined> {
-  const tooLong = new AbortController();
-  const timer = setTimeout(() => tooLong.abort(), INTERACTIVE_SLOT_WAIT_MS);
-  if (priority === 'batch') clearTimeout(timer);
+  if (signal.aborted) return undefined;
+  // By hand, and not by AbortSignal.any: its weak references are a good part of what a request leaves to the garbage collector.
+  const waiting = new AbortController();
+  const stop = (): void => waiting.abort();
+  signal.addEventListener('abort', stop, { once: true });
+  const timer = priority === 'interactive' ? setTimeout(stop, INTERACTIVE_SLOT_WAIT_MS) : undefined;
   try {
-    return await hosted.acquire(priority, AbortSignal.any([signal, tooLong.signal]));
+    return await hosted.acquire(priority, waiting.signal);
   } catch {
     return undefined;
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
   }
 }
 

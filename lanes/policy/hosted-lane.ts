@@ -1,24 +1,36 @@
 import type { AttemptFailure } from '../../core/contracts/failure.ts';
 import type { Lane } from '../../core/lane-port.ts';
 import type { CostMicros } from '../prices/costs.ts';
+import type { ProviderBatches } from '../openai/provider-batches.ts';
+import type { SlotPriority } from './slots.ts';
 
 /** A lane that this process hosts, as those see it who send it requests. */
 export interface HostedLane {
   readonly lane: Lane;
   /** The lane's own prices, where its owner has set some. */
   readonly costMicros?: CostMicros;
+  /** Where the provider of a key lane has a Batch API that its owner wants to use. */
+  readonly providerBatches?: ProviderBatchAccess;
   /**
    * Whether it takes such requests now; if not, why, and until when where that is known. A lane that is out asks nobody.
    * Batch lines find it closed earlier: they leave the plan its weekly reserve.
    */
   availability(
-    priority?: 'interactive' | 'batch',
+    priority?: SlotPriority,
   ): { readonly open: true } | { readonly open: false; readonly until?: number; readonly why: string };
-  /** Waits for one of the lane's slots, interactive before batch. Rejects with the signal's reason. */
-  acquire(priority: 'interactive' | 'batch', signal: AbortSignal): Promise<() => void>;
+  /** Waits for one of the lane's slots, by its priority. Rejects with the signal's reason. */
+  acquire(priority: SlotPriority, signal: AbortSignal): Promise<() => void>;
+  /** Requests that have one of its slots. */
+  inFlight?(): number;
   /** Takes in what an attempt says of the lane, and keeps it before it returns. */
   reportFailure(failure: AttemptFailure): Promise<void>;
   reportAnswer(): Promise<void>;
+}
+
+/** A provider's own Batch API, and what a line costs there as a share of its usual price. */
+export interface ProviderBatchAccess {
+  readonly api: ProviderBatches;
+  readonly priceShare: number;
 }
 
 /** The lanes of this process, by id. */

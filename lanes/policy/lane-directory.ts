@@ -1,10 +1,12 @@
 import type { Clock } from '../../core/clock.ts';
 import { namesOf } from './route-rungs.ts';
+import type { ShareKey } from './share-order.ts';
 import { planLanes, type LanePermissions, type LanePlanResult, type LaneView, type RouteView } from './plan-lanes.ts';
 
 /** Answers which lanes may serve a model, from a picture of lanes and routes that is at most a moment old. */
 export interface LaneDirectory {
-  plan(model: string, permissions: LanePermissions): Promise<LanePlanResult>;
+  /** @param shareKey by what lanes that share are put in order; called only where some do. Without it: as they are listed */
+  plan(model: string, permissions: LanePermissions, shareKey?: () => ShareKey): Promise<LanePlanResult>;
   /** All model names that a key may ask for: of routes, and of lanes that list them. */
   models(permissions: LanePermissions): Promise<string[]>;
   /** Forgets the picture, after a change that this process made itself. */
@@ -21,9 +23,19 @@ interface LaneDirectoryDeps {
   readonly listLanes: () => Promise<readonly LaneView[]>;
   readonly listRoutes: () => Promise<readonly RouteView[]>;
   readonly clock: Clock;
+  /** Requests under way on a lane, as far as this process knows; 0 where it knows of none. */
+  readonly inFlight?: (laneId: string) => number;
+  /** Called with the lane on which a request begins that is planned to share, before the next one is planned. */
+  readonly onPlanned?: (laneId: string) => void;
 }
 
-export function createLaneDirectory({ listLanes, listRoutes, clock }: LaneDirectoryDeps): LaneDirectory {
+export function createLaneDirectory({
+  listLanes,
+  listRoutes,
+  clock,
+  inFlight = () => 0,
+  onPlanned,
+}: LaneDirectoryDeps): LaneDirectory {
   let picture: Promise<{ lanes: readonly LaneView[]; routes: readonly RouteView[] }> | undefined;
   let takenAt = 0;
   const look = async (): Promise<{ lanes: readonly LaneView[]; routes: readonly RouteView[] }> => {
@@ -38,9 +50,16 @@ export function createLaneDirectory({ listLanes, listRoutes, clock }: LaneDirect
     return picture;
   };
   return {
-    async plan(model, permissions) {
+    async plan(model, permissions, shareKey) {
       const { lanes, routes } = await look();
-      return planLanes(model, routes, lanes, permissions, clock.now());
+      const sharing = shareKey === undefined ? undefined : { key: shareKey, inFlight };
+      const now = clock.now();
+      const plan = planLanes(model, routes, lanes, permissions, now, sharing);
+      if (sharing !== undefined && plan.known) {
+        const first = plan.lanes.find(({ unavailableUntil }) => unavailableUntil <= now);
+        if (first !== undefined) onPlanned?.(first.laneId);
+      }
+      return plan;
     },
     async models(permissions) {
       const { lanes, routes } = await look();

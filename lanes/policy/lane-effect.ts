@@ -64,6 +64,7 @@ export function laneEffect(
     case 'caller_fault':
     case 'lane_unavailable':
     case 'unsupported':
+    case 'consent_spent':
     case 'cancelled':
       return { memory };
   }

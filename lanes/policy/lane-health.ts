@@ -118,7 +118,7 @@ export function createLaneHealth(
       if (hold !== 'none') return { open: false, why: HELD[hold] };
       const now = clock.now();
       const returnsAt = returnOf({ state, until }, now);
-      const keptUntil = priority === 'batch' ? reservedUntil(reserve, now) : 0;
+      const keptUntil = priority !== 'interactive' ? reservedUntil(reserve, now) : 0;
       if (returnsAt !== undefined && keptUntil > returnsAt) {
         return { open: false, until: keptUntil, why: 'what is left of the week is kept for interactive requests' };
       }

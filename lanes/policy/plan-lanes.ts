@@ -1,6 +1,7 @@
 import type { LaneHold, LaneState, PlannedLane } from '../../core/contracts/lane.ts';
 import { mayBeMetered, type MeteredConsent } from '../../core/contracts/metered-consent.ts';
-import { rungsOf, type RungLane, type RungRoute } from './route-rungs.ts';
+import { rungsOf, type RungEntry, type RungLane, type RungRoute } from './route-rungs.ts';
+import { shareOrder, type ShareKey } from './share-order.ts';
 import { reservedUntil, type ReserveView } from './weekly-reserve.ts';
 
 /** What planning needs to know of a lane. */
@@ -30,11 +31,30 @@ export interface LanePermissions {
   readonly allowMetered?: boolean;
 }
 
+/** By what lanes of one rung are put in order. */
+export interface Sharing {
+  /** Called only where lanes share. */
+  readonly key: () => ShareKey;
+  /** Requests under way on a lane, as far as this process knows. */
+  readonly inFlight: (laneId: string) => number;
+}
+
+/** Where a lane stands in its plan, for those who want to know why. */
+export interface LaneStanding {
+  /** From 1; lanes of one rung share. */
+  readonly rung: number;
+  /** null where its rung has no weights. */
+  readonly weight: number | null;
+  readonly inFlight: number;
+}
+
 export type LanePlanResult =
   /** In order; lanes that are out for a while are part of it, with the time of their return. May be empty: nothing is open. */
   | {
       readonly known: true;
       readonly lanes: readonly PlannedLane[];
+      /** One for each of the lanes. */
+      readonly standings: readonly LaneStanding[];
       readonly forbidden: boolean;
       readonly closed: readonly string[];
       /** Aliases of key lanes that were left out because nobody has consented to metered spend. */
@@ -47,8 +67,9 @@ export type LanePlanResult =
 
 /**
  * Resolves a model into the ordered lanes that may serve it. A route of the owner's is taken as it is; without one, every
- * lane that lists the model serves it, plan lanes before key lanes, by rank. Lanes that are closed until somebody does
- * something (signing in, a new key, off) are left out and named in `closed`.
+ * lane that lists the model serves it, plan lanes before key lanes, by rank. Lanes of one rung (a route's, or of equal rank)
+ * are put in order among themselves by `sharing`; without it they stay as they are listed. Lanes that are closed until
+ * somebody does something (signing in, a new key, off) are left out and named in `closed`.
  */
 export function planLanes(
   model: string,
@@ -56,32 +77,66 @@ export function planLanes(
   lanes: readonly LaneView[],
   permissions: LanePermissions,
   now: number,
+  sharing?: Sharing,
 ): LanePlanResult {
   const route = routes.find((candidate) => candidate._id === model);
   const rungs = rungsOf(model, route, lanes);
   if (rungs.length === 0 && route === undefined) return { known: false };
-  const permitted = rungs.filter(({ lane }) => lane.kind === 'key' || permissions.planLanes);
   const isMeterAllowed = mayBeMetered(permissions.metered, route?.metered, permissions.allowMetered ?? false);
-  const consented = permitted.filter(({ lane }) => lane.kind === 'plan' || isMeterAllowed);
   const open: PlannedLane[] = [];
+  const standings: LaneStanding[] = [];
   const closed: string[] = [];
-  for (const { lane, laneModel } of consented) {
-    const unavailableUntil = returnFor(lane, permissions, now);
-    if (unavailableUntil === undefined) {
-      closed.push(`${lane.alias} (${lane.hold === 'none' ? lane.state : lane.hold})`);
-    } else {
-      const { _id: laneId, kind, alias, concurrency } = lane;
-      open.push({ laneId, kind, alias, model: laneModel, concurrency, unavailableUntil });
+  const withheld: string[] = [];
+  for (const [index, rung] of rungs.entries()) {
+    const usable: UsableLane[] = [];
+    for (const entry of rung) {
+      const { lane } = entry;
+      if (lane.kind === 'plan' && !permissions.planLanes) continue;
+      if (lane.kind === 'key' && !isMeterAllowed) {
+        withheld.push(lane.alias);
+        continue;
+      }
+      const unavailableUntil = returnFor(lane, permissions, now);
+      if (unavailableUntil === undefined)
+        closed.push(`${lane.alias} (${lane.hold === 'none' ? lane.state : lane.hold})`);
+      else usable.push({ entry, unavailableUntil });
+    }
+    for (const { entry, unavailableUntil, inFlight } of inOrder(usable, now, sharing)) {
+      const { _id: laneId, kind, alias, concurrency } = entry.lane;
+      open.push({ laneId, kind, alias, model: entry.laneModel, concurrency, unavailableUntil });
+      standings.push({ rung: index + 1, weight: entry.weight, inFlight });
     }
   }
+  const isEvery = (test: (lane: LaneView) => boolean): boolean => rungs.flat().every(({ lane }) => test(lane));
   return {
     known: true,
     lanes: open,
-    forbidden: consented.length === 0 && rungs.length > 0,
+    standings,
+    forbidden: rungs.length > 0 && isEvery(({ kind }) => (kind === 'plan' ? !permissions.planLanes : !isMeterAllowed)),
     closed,
-    withheld: permitted.filter((rung) => !consented.includes(rung)).map(({ lane }) => lane.alias),
-    direct: route?.direct !== false && rungs.length > 0 && rungs.every(({ lane }) => lane.kind === 'key'),
+    withheld,
+    direct: route?.direct !== false && rungs.length > 0 && isEvery(({ kind }) => kind === 'key'),
   };
+}
+
+/** A lane of a rung that may serve, now or when it is back. */
+interface UsableLane {
+  readonly entry: RungEntry<LaneView>;
+  readonly unavailableUntil: number;
+}
+
+/** The lanes of one rung in the order in which they are tried. */
+function inOrder(
+  usable: readonly UsableLane[],
+  now: number,
+  sharing: Sharing | undefined,
+): readonly (UsableLane & { readonly inFlight: number })[] {
+  const lanes = usable.map((lane) => {
+    const { _id: laneId, concurrency } = lane.entry.lane;
+    const inFlight = sharing?.inFlight(laneId) ?? 0;
+    return { ...lane, laneId, concurrency, weight: lane.entry.weight, inFlight, open: lane.unavailableUntil <= now };
+  });
+  return sharing === undefined || lanes.length < 2 ? lanes : shareOrder(lanes, sharing.key());
 }
 
 function returnFor(lane: LaneView, { purpose }: LanePermissions, now: number): number | undefined {

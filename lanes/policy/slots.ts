@@ -1,7 +1,10 @@
-/** Admits so many at a time; those who wait are admitted interactive before batch, else in their order. */
+/** Who goes first for a slot of a lane: in this order, and first come first served among equals. */
+export type SlotPriority = 'interactive' | 'batch_high' | 'batch' | 'batch_low';
+
+/** Admits so many at a time; those who wait are admitted by their priority, else in their order. */
 export interface Slots {
   /** Resolves with the release. Rejects with the signal's reason when it is aborted first. */
-  acquire(priority: 'interactive' | 'batch', signal: AbortSignal): Promise<() => void>;
+  acquire(priority: SlotPriority, signal: AbortSignal): Promise<() => void>;
   readonly inUse: number;
   /** Takes effect at once: a higher limit admits those who wait, a lower one lets those who are in finish. */
   setLimit(limit: number): void;
@@ -9,12 +12,19 @@ export interface Slots {
 
 export function createSlots(initialLimit: number): Slots {
   let limit = initialLimit;
-  const queues = { interactive: new Set<() => void>(), batch: new Set<() => void>() };
+  const queues: Readonly<Record<SlotPriority, Set<() => void>>> = {
+    interactive: new Set(),
+    batch_high: new Set(),
+    batch: new Set(),
+    batch_low: new Set(),
+  };
+  /** From the first to the last. */
+  const inOrder = Object.values(queues);
   let inUse = 0;
   /** The first of those who wait, if there is room. */
   const admitNext = (): void => {
     if (inUse >= limit) return;
-    const [next] = queues.interactive.size > 0 ? queues.interactive : queues.batch;
+    const [next] = inOrder.find((queue) => queue.size > 0) ?? [];
     next?.();
   };
   const release = (): void => {

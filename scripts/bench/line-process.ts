@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { baseChildEnvironment } from '../../core/config.ts';
 
-/** A process of the built tree whose lines are read. Its standard input is its leash: it ends with us. */
+/** A process of the built tree whose lines are read. It ends with us, unless we are killed without a word. */
 export interface LineProcess {
   readonly pid: number;
   /** @throws Error with its output when it ends first */
@@ -28,6 +28,9 @@ export function startLineProcess(
     for (const listener of listeners) listener();
   });
   const ended = once(child, 'exit');
+  const stopChild = (): void => void child.kill('SIGTERM');
+  process.once('exit', stopChild);
+  void ended.then(() => process.off('exit', stopChild));
   return {
     pid: child.pid ?? 0,
     waitFor(pattern) {

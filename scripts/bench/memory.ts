@@ -19,3 +19,9 @@ export async function residentMegabytes(rootPid: number): Promise<number> {
   const kilobytes = [...resident].filter(([pid]) => isOurs(pid)).reduce((sum, [, size]) => sum + size, 0);
   return kilobytes / 1024;
 }
+
+/** Resident memory of one process alone, in megabytes, as Linux counts it; 0 when it is gone. */
+export async function ownMegabytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024;
+}

@@ -13,6 +13,10 @@ export interface BenchWorld {
   /** The stand-in OpenAI API, to be called directly as the yardstick. */
   readonly direct: { readonly url: string; readonly key: string };
   readonly gateway: LineProcess;
+  /** Where the stand-ins are steered. */
+  readonly control: string;
+  /** Aliases of the two accounts, by lane id. */
+  readonly accounts: ReadonlyMap<string, string>;
   stop(): Promise<void>;
 }
 
@@ -22,6 +26,7 @@ export const KEY_MODEL = 'gpt-5.4';
 export const DURABLE_KEY_MODEL = 'gpt-5.4-mini';
 
 interface StandInsReady {
+  readonly control: string;
   readonly chatgpt: {
     readonly codexEnvironment: Record<string, string>;
     readonly codexConfig: string[];
@@ -38,7 +43,7 @@ export async function startBenchWorld(): Promise<BenchWorld> {
       openai: { keepBodies: false },
     }),
   ]);
-  const { chatgpt, openai } = JSON.parse((await standIns.waitFor(/^\{.*\}$/m))[0]) as StandInsReady;
+  const { chatgpt, openai, control } = JSON.parse((await standIns.waitFor(/^\{.*\}$/m))[0]) as StandInsReady;
   const gateway = startLineProcess('scripts/start.js', ['--data', dataDir, '--port', '0', '--admin-port', '0'], {
     FLATLANE_LOG_LEVEL: 'error',
     FLATLANE_CODEX_ENV: JSON.stringify(chatgpt.codexEnvironment),
@@ -60,7 +65,9 @@ export async function startBenchWorld(): Promise<BenchWorld> {
     await admin.setRoute(PLAN_MODEL, [home.id, work.id]);
     await admin.setRoute(KEY_MODEL, [keyLane]);
     await admin.call('PUT', `/admin/routes/${DURABLE_KEY_MODEL}`, { lanes: [{ laneId: keyLane }], direct: false });
-    return { url: `${url}/v1`, key, admin, api: createOpenaiHttp(`${url}/v1`, key), direct: openai, gateway, stop };
+    const accounts = new Map([home, work].map(({ id, alias }) => [id, alias]));
+    const api = createOpenaiHttp(`${url}/v1`, key);
+    return { url: `${url}/v1`, key, admin, api, direct: openai, gateway, control, accounts, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -40,6 +40,9 @@ public final class EmbeddedMongo {
   /** What the last run left dead is given back at the start, in at most this time: 170 MB with 12 MB alive took 0.4 s. */
   private static final int START_COMPACTION_MS = 2_000;
 
+  /** The exit code after a write that failed, for a full disk say: the file is whole, and a new start goes on from it. */
+  private static final int CANNOT_WRITE = 4;
+
   /** If the orderly end takes longer, the process ends without it; every acknowledged write is on file already. */
   private static final int END_LIMIT_MS = 8_000;
 
@@ -149,6 +152,7 @@ public final class EmbeddedMongo {
     private final AtomicLong ended = new AtomicLong();
     private long committed; // guarded by the write side of the lock
     private long synced; // used by housekeeping alone
+    private volatile boolean closing;
 
     Committer(MVStore store) {
       this.store = store;
@@ -164,9 +168,16 @@ public final class EmbeddedMongo {
       lock.writeLock().lock();
       try {
         if (committed < own) {
-          committed = ended.get();
+          long upTo = ended.get();
           store.commit();
+          // A store that could not write has closed itself; a commit of it does nothing.
+          if (store.isClosed()) {
+            throw new IllegalStateException("the file is closed");
+          }
+          committed = upTo;
         }
+      } catch (RuntimeException cause) {
+        endWithoutAcknowledging(cause);
       } finally {
         lock.writeLock().unlock();
       }
@@ -185,6 +196,8 @@ public final class EmbeddedMongo {
           if (!store.isClosed()) {
             store.compact(COMPACT_BELOW_PERCENT, COMPACT_BYTES);
           }
+        } catch (RuntimeException cause) {
+          endWithoutAcknowledging(cause);
         } finally {
           lock.writeLock().unlock();
         }
@@ -193,9 +206,19 @@ public final class EmbeddedMongo {
         }
         synced = before;
       }
+      if (!closing) {
+        endWithoutAcknowledging(new IllegalStateException("the file is closed"));
+      }
+    }
+
+    /** What is not on file is acknowledged to nobody: whoever waits sees the connection break. */
+    private void endWithoutAcknowledging(RuntimeException cause) {
+      System.err.println("cannot write to the file: " + cause);
+      Runtime.getRuntime().halt(CANNOT_WRITE);
     }
 
     void close() {
+      closing = true;
       lock.writeLock().lock();
       try {
         if (!store.isClosed()) {

@@ -70,6 +70,50 @@ describe('the official openai client', () => {
     await expect(client.files.retrieve(file.id)).rejects.toMatchObject({ status: 404 });
   });
 
+  it('puts a file in by parts, lists it by its purpose and in pages, and lets it end when it should', async () => {
+    const lines = lineIds(9).map((id) => `${batchLine(id, model)}\n`);
+    const content = lines.join('');
+    const upload = await client.uploads.create({
+      filename: 'parts.jsonl',
+      purpose: 'batch',
+      bytes: Buffer.byteLength(content),
+      mime_type: 'application/jsonl',
+      expires_after: { anchor: 'created_at', seconds: 3600 },
+    });
+    expect(upload).toMatchObject({ object: 'upload', status: 'pending', bytes: Buffer.byteLength(content) });
+    const parts = await Promise.all(
+      [lines.slice(0, 4), lines.slice(4)].map(async (some) =>
+        client.uploads.parts.create(upload.id, { data: await toFile(Buffer.from(some.join('')), 'part') }),
+      ),
+    );
+    const done = await client.uploads.complete(upload.id, { part_ids: parts.map(({ id }) => id) });
+    expect(done).toMatchObject({ status: 'completed', file: { object: 'file', purpose: 'batch' } });
+    const file = done.file ?? { id: '', created_at: 0 };
+    expect(await client.files.retrieve(file.id)).toMatchObject({ expires_at: file.created_at + 3600 });
+    expect(await (await client.files.content(file.id)).text()).toBe(content);
+    const newest = await client.files.list({ purpose: 'batch', limit: 1, order: 'desc' });
+    expect(newest.data.map(({ id }) => id)).toEqual([file.id]);
+    expect((await client.files.list({ purpose: 'batch', order: 'asc', after: file.id })).data).toEqual([]);
+    expect(await client.files.delete(file.id)).toMatchObject({ deleted: true });
+    const dropped = await client.uploads.create({ ...upload, mime_type: 'application/jsonl', purpose: 'batch' });
+    expect(await client.uploads.cancel(dropped.id)).toMatchObject({ status: 'cancelled' });
+    await expect(client.uploads.complete(dropped.id, { part_ids: ['part_x'] })).rejects.toMatchObject({ status: 409 });
+  });
+
+  it('keeps the lines of a batch whose input file is deleted while it runs', async () => {
+    const ids = lineIds(30);
+    const started = await startBatch(
+      client,
+      ids.map((id) => batchLine(id, model)),
+    );
+    await waitForBatch(client, started.id, ({ status }) => status !== 'validating');
+    await client.files.delete(started.input_file_id);
+    await expect(client.files.retrieve(started.input_file_id)).rejects.toMatchObject({ status: 404 });
+    const batch = await waitForBatch(client, started.id, isOver);
+    expect(batch.status).toBe('completed');
+    expect(batch.request_counts).toEqual({ total: 30, completed: 30, failed: 0 });
+  });
+
   it('runs a batch from the upload to the results', async () => {
     const ids = lineIds(60);
     const started = await startBatch(

@@ -38,7 +38,13 @@ describe('the sweep of lost batches', () => {
     const young = await world.putBatch('file-x');
 
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-    const starter = createBatchStarter({ client, batches: world.batches, clock: world.clock, log: silentLog });
+    const starter = createBatchStarter({
+      client,
+      batches: world.batches,
+      clock: world.clock,
+      log: silentLog,
+      searchable: false,
+    });
     starter.startSweep();
     vi.advanceTimersByTime(30_000);
     await starter.stopSweep();

@@ -17,6 +17,16 @@ function errorOf(schema: z.ZodType, body: unknown): { name: string; param: strin
   throw new Error('the body was taken');
 }
 
+it('names a parameter that is not known', () => {
+  const schema = z.strictObject({ a: z.strictObject({ b: z.string().optional() }) });
+  for (const [body, param] of [
+    [{ a: {}, $set: 1 }, '$set'],
+    [{ a: { c: 1 } }, 'a.c'],
+  ] as const) {
+    expect(errorOf(schema, body)).toEqual({ name: 'unsupported_parameter', param, status: 400 });
+  }
+});
+
 const CASES: readonly [title: string, body: unknown, name: string, param: string | null][] = [
   ['no body', undefined, 'invalid_request', null],
   ['null', null, 'invalid_request', null],

@@ -37,6 +37,17 @@ async function sendForm(
   return { status: response.status, body: await response.json() };
 }
 
+it('refuses a file without a name', async () => {
+  const part = (head: string, text: string) => `--edge\r\nContent-Disposition: form-data; ${head}\r\n\r\n${text}\r\n`;
+  const response = await fetch(`${api.url}/v1/files`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${api.secret}`, 'content-type': 'multipart/form-data; boundary=edge' },
+    body: `${part('name="purpose"', 'batch')}${part('name="file"\r\nContent-Type: application/octet-stream', '{}')}--edge--\r\n`,
+  });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({ error: { type: 'invalid_request_error', param: 'file' } });
+});
+
 async function failureOf(call: Promise<unknown>): Promise<APIError> {
   try {
     await call;
@@ -143,7 +154,15 @@ describe('POST /v1/files', () => {
   const file = (content: string, name = 'input.jsonl'): File => new File([content], name);
   const batch = ['purpose', 'batch'] as const;
   it.each([
-    ['another extension', [batch, ['file', file('{}', 'a.csv')]], null, 'file'],
+    ['another extension', [batch, ['file', file('{}', 'a.txt')]], null, 'file'],
+    ['control characters in the name', [batch, ['file', file('{}', 'a\u0007.jsonl')]], 'invalid_value', 'file'],
+    [
+      'a mark that turns the direction of the name',
+      [batch, ['file', file('{}', '\u202Ea.jsonl')]],
+      'invalid_value',
+      'file',
+    ],
+    ['too long a name', [batch, ['file', file('{}', `${'a'.repeat(250)}.jsonl`)]], 'invalid_value', 'file'],
     ['an empty file', [batch, ['file', file('')]], null, 'file'],
     ['a first line that is no JSON', [batch, ['file', file('nope\n{}')]], null, 'file'],
     ['a blank first line', [batch, ['file', file('\n{}')]], null, 'file'],
@@ -269,7 +288,7 @@ describe('POST /v1/files', () => {
       });
     });
     sending.on('error', () => {});
-    sending.write('--b\r\ncontent-disposition: form-data; name="file"; filename="a.csv"\r\n\r\n');
+    sending.write('--b\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\n\r\n');
     const piece = 'z'.repeat(100_000);
     const sendMore = (): void => {
       if (!sending.destroyed) sending.write(piece, sendMore);

@@ -44,6 +44,7 @@ export async function startCliBench(): Promise<CliBench> {
   const io: CliIo = {
     out: (line) => void bench.out.push(...line.split('\n')),
     err: (line) => void bench.err.push(...line.split('\n')),
+    live: null,
     confirm: async () => bench.answerToQuestion,
     readSecret: async () => bench.secretOnStandardInput,
     readEnvironment: (name) => bench.environment.get(name),

@@ -35,6 +35,19 @@ describe('flatlane routes', () => {
     });
   });
 
+  it('sets a route whose lanes share, by weight and without', async () => {
+    bench.admin.on('PUT /admin/routes/gpt-5.5', (body: unknown) => ({ route: body }));
+    expect(await bench.flatlane('routes', 'set', 'gpt-5.5', 'main:3,openai:1=o', 'openai')).toBe(0);
+    expect(bench.out).toEqual(['gpt-5.5 is served by main:3,openai:1=o > openai.']);
+    expect(bench.admin.seen.at(-1)?.body).toEqual({
+      lanes: [
+        { laneId: ACCOUNT.id, weight: 3, rung: 1 },
+        { laneId: KEY_LANE.id, weight: 1, model: 'o', rung: 1 },
+        { laneId: KEY_LANE.id, rung: 2 },
+      ],
+    });
+  });
+
   it('sets a route with its consent, as workflows', async () => {
     bench.admin.on('PUT /admin/routes/gpt-5.5', (body: unknown) => ({ route: body }));
     expect(await bench.flatlane('routes', 'set', 'gpt-5.5', 'openai', '--metered', 'ask', '--durable')).toBe(0);

@@ -55,6 +55,7 @@ describe('the admin key', () => {
     const attempt = createProgram({
       out: () => {},
       err: () => {},
+      live: null,
       confirm: async () => null,
       readSecret: async () => '',
       readEnvironment: () => undefined,

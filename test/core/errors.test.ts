@@ -21,13 +21,21 @@ const WIRE: Record<ErrorName, Expected> = {
   unsupported_parameter: { status: 400, type: 'invalid_request_error', code: 'unsupported_parameter' },
   context_length_exceeded: { status: 400, type: 'invalid_request_error', code: 'context_length_exceeded' },
   content_policy_violation: { status: 400, type: 'invalid_request_error', code: 'content_policy_violation' },
+  idempotency_key_reused: {
+    status: 409,
+    type: 'invalid_request_error',
+    code: 'idempotency_key_reused',
+    shouldRetry: false,
+  },
   conflict: { status: 409, type: 'invalid_request_error', code: null, shouldRetry: false },
   request_too_large: { status: 413, type: 'invalid_request_error', code: 'request_too_large' },
   unsupported_media_type: { status: 415, type: 'invalid_request_error', code: 'unsupported_media_type' },
   rate_limit_exceeded: { status: 429, type: 'requests', code: 'rate_limit_exceeded' },
+  insufficient_quota: { status: 429, type: 'insufficient_quota', code: 'insufficient_quota', shouldRetry: false },
   usage_limit_reached: { status: 429, type: 'usage_limit_reached', code: 'usage_limit_reached', shouldRetry: false },
   server_is_overloaded: { status: 503, type: 'service_unavailable_error', code: 'server_is_overloaded' },
   upstream_broken: { status: 502, type: 'server_error', code: null },
+  insufficient_storage: { status: 507, type: 'server_error', code: 'insufficient_storage', shouldRetry: false },
   internal: { status: 500, type: 'server_error', code: null },
 };
 const NAMES = Object.keys(ERROR_CATALOGUE) as ErrorName[];

@@ -25,6 +25,7 @@ const TABLE: Record<FailureClass, Row> = {
   model_unavailable: { status: 404, type: 'invalid_request_error', code: 'model_not_found', param: 'model' },
   unsupported: { status: 400, type: 'invalid_request_error', code: 'unsupported_parameter', param: 'n' },
   caller_fault: { status: 400, type: 'invalid_request_error', code: null, param: 'n' },
+  consent_spent: { status: 429, type: 'insufficient_quota', code: 'insufficient_quota', shouldRetry: false },
   cancelled: { status: 500, type: 'server_error', code: null },
 };
 

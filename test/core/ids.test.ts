@@ -25,4 +25,16 @@ describe('new ids', () => {
     expect(ids.filter((id) => !shape.test(id))).toEqual([]);
     expect(new Set(ids).size).toBe(1000);
   });
+
+  it('sort requests by their time, and have nothing else in common', async () => {
+    const first = newRequestId();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const later = newRequestId();
+    expect(later > first).toBe(true);
+    const randomPart = (id: string): string => id.slice('req_'.length + 12);
+    expect(randomPart(first)).toHaveLength(20);
+    const ids = Array.from({ length: 1000 }, newRequestId);
+    expect(new Set(ids.map(randomPart)).size).toBe(1000);
+    expect(Number.parseInt(later.slice('req_'.length, 'req_'.length + 12), 16)).toBeLessThanOrEqual(Date.now());
+  });
 });

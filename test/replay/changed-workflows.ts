@@ -5,4 +5,11 @@ async function changed(): Promise<void> {
   await sleep(1);
 }
 
-export { changed as batchChunkWorkflow, changed as batchWorkflow, changed as completionWorkflow };
+export {
+  changed as batchChunkWorkflow,
+  changed as batchWorkflow,
+  changed as completionWorkflow,
+  changed as housekeepingWorkflow,
+  changed as providerBatchWorkflow,
+  changed as webhookWorkflow,
+};

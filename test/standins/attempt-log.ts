@@ -22,6 +22,8 @@ export interface Attempt {
   readonly instructions: string;
   readonly input: unknown;
   readonly tools: unknown;
+  /** What the call says of which tool to use; only the stand-in ChatGPT backend keeps it. */
+  readonly toolChoice?: unknown;
   /** The format asked of the answer. */
   readonly text: unknown;
   readonly lastUserText: string;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NO_USAGE } from '../../store/batches.ts';
+import { tallyByLane } from '../../store/lane-tallies.ts';
 import { releaseFile, releaseFiles } from '../../store/release-file.ts';
 import { createBatchWorld, OWNER, result, type BatchWorld } from '../support/batch-world.ts';
 import { openTestDatabase, type TestDatabase } from '../support/mongodb.ts';
@@ -12,7 +13,17 @@ beforeAll(async () => {
 });
 afterAll(() => database.release());
 
-const increment = { completed: 1, failed: 2, duplicates: 3, usage: { ...NO_USAGE, promptTokens: 7 } };
+const increment = {
+  completed: 1,
+  failed: 2,
+  duplicates: 3,
+  usage: { ...NO_USAGE, promptTokens: 7 },
+  byLane: tallyByLane([
+    { kind: 'completed', laneId: '0a1b2c3d4e5f', usage: NO_USAGE, costMicros: 4, meterMicros: null },
+    { kind: 'failed', laneId: null, usage: null },
+    { kind: 'failed', laneId: null, usage: null },
+  ]),
+};
 
 describe('batches', () => {
   it('go from state to state with the time and the patch of the change', async () => {
@@ -53,9 +64,24 @@ describe('batches', () => {
     await Promise.all(Array.from({ length: 5 }, () => world.batches.addCounts(_id, increment)));
     const expected = { counts: { completed: 5, failed: 10 }, duplicatesDropped: 15, usage: { promptTokens: 35 } };
     expect(await world.read(_id)).toMatchObject(expected);
+    expect((await world.read(_id)).byLane).toEqual({
+      '0a1b2c3d4e5f': { completed: 5, failed: 0, costMicros: 20, meterMicros: 0, costUnknown: 0, meterUnknown: 5 },
+      none: { completed: 0, failed: 10, costMicros: 0, meterMicros: 0, costUnknown: 0, meterUnknown: 0 },
+    });
     await world.batches.transition(_id, 'expired', 5);
     await world.batches.addCounts(_id, increment);
     expect(await world.read(_id)).toMatchObject(expected);
+  });
+
+  it('keep the newest notes of their pace', async () => {
+    const { _id } = await world.putBatch('file-1', { status: 'in_progress' });
+    for (let at = 1; at <= 100; at++) await world.batches.addCounts(_id, { ...increment, pace: { at, lines: at * 2 } });
+    const { pace = [] } = await world.read(_id);
+    expect(pace).toHaveLength(96);
+    expect([pace[0], pace.at(-1)]).toEqual([
+      { at: 5, lines: 10 },
+      { at: 100, lines: 200 },
+    ]);
   });
 
   it('are found for the sweep by state and age', async () => {
@@ -104,6 +130,7 @@ describe('outcomes of lines', () => {
     expect((await world.results.outcomes('b4', 1, 5)).toSorted((a, b) => a.line - b.line)).toEqual(
       [1, 3, 4, 5].map((line) => ({
         line,
+        laneId: 'lane',
         kind: line === 4 ? 'failed' : 'completed',
         usage: expect.any(Object) as object,
       })),
@@ -118,7 +145,8 @@ describe('releasing a file', () => {
     await world.files.markDeleted(OWNER, file._id, world.clock.now());
     expect(await releaseFile(world, file._id, world.clock.now())).toBe(false);
     await world.batches.transition(batch._id, 'expired', 1);
-    expect(await releaseFiles(world, world.clock.now())).toBe(1);
+    const now = world.clock.now();
+    expect(await releaseFiles(world, await world.files.listRemovable(now, 100), now)).toBe(1);
     expect(await world.files.find(file._id)).toMatchObject({ bytesRemoved: true });
   });
 

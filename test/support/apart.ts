@@ -18,6 +18,8 @@ export interface Apart {
   readonly api: SpawnedNode;
   /** SIGKILL to the api, and another one on the same port over the same data folder. */
   replaceApi(): Promise<void>;
+  /** Starts another api beside the first one, on a port of its own. Resolves with its address. */
+  startSecondApi(): Promise<string>;
   /** The worker that runs now. */
   worker(): SpawnedNode;
   /** Starts a worker over the same data folder, after the one before was killed. */
@@ -80,6 +82,12 @@ export async function startApart(
       await api.waitFor(/the api listens/);
     };
 
+    const startSecondApi = async (): Promise<string> => {
+      const second = spawnNode('api/main.js', [], environment);
+      stops.push(() => second.stop());
+      return (await second.waitFor(/"url":"([^"]+)"/))[1] ?? '';
+    };
+
     let worker: SpawnedNode | undefined;
     stops.push(async () => worker?.stop());
     const startWorker = async (): Promise<SpawnedNode> => {
@@ -105,6 +113,7 @@ export async function startApart(
         return api;
       },
       replaceApi,
+      startSecondApi,
       worker: () => {
         if (worker === undefined) throw new Error('no worker was started');
         return worker;

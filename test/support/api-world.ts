@@ -4,8 +4,15 @@ import { registerAccountRoutes } from '../../api/admin/account-routes.ts';
 import { registerKeyRoutes } from '../../api/admin/key-routes.ts';
 import { registerLaneRoutes } from '../../api/admin/lane-routes.ts';
 import { registerLogRoutes } from '../../api/admin/log-routes.ts';
+import { registerWebhookRoutes } from '../../api/admin/webhook-routes.ts';
+import type { RunOnce } from '../../api/idempotency/run-once.ts';
 import type { RunCompletion } from '../../api/completions/run-completion.ts';
 import { createApp } from '../../api/create-app.ts';
+import { registerBatchControlRoutes } from '../../api/routes/batch-control.ts';
+import { registerBatchProgressRoute } from '../../api/routes/batch-progress.ts';
+import { registerBatchResultsRoute } from '../../api/routes/batch-results.ts';
+import { registerBatchRetryRoute } from '../../api/routes/batch-retry.ts';
+import { registerBatchQuoteRoutes } from '../../api/routes/batch-quotes.ts';
 import { registerBatchRoutes } from '../../api/routes/batches.ts';
 import { registerChatRoutes } from '../../api/routes/chat-completions.ts';
 import { registerEmbeddingsRoutes } from '../../api/routes/embeddings.ts';
@@ -13,9 +20,12 @@ import { registerFileRoutes } from '../../api/routes/files.ts';
 import { registerHealthRoutes } from '../../api/routes/health.ts';
 import { registerModelRoutes } from '../../api/routes/models.ts';
 import { registerResponsesRoutes } from '../../api/routes/responses.ts';
+import { registerUploadRoutes } from '../../api/routes/uploads.ts';
+import type { RouteView } from '../../lanes/policy/plan-lanes.ts';
 import { systemClock } from '../../core/clock.ts';
 import { createSecretBox, newMasterKey } from '../../core/secret-box.ts';
 import { createLaneDirectory } from '../../lanes/policy/lane-directory.ts';
+import { createLaneLoad } from '../../lanes/policy/lane-load.ts';
 import type { KeyDoc, KeyStore } from '../../store/keys.ts';
 import type { LaneDoc } from '../../store/lanes.ts';
 import { keptLog, plantLaneDoc } from './planted.ts';
@@ -42,6 +52,7 @@ export async function createApiWorld() {
   const clock = systemClock;
   const world = {
     lanes: [plantLaneDoc('k')] as LaneDoc[],
+    routes: [] as RouteView[],
     runCompletion: (() => Promise.reject(new Error('no completion is planted'))) as RunCompletion,
     /** The direct path; the same as the other while a test does not tell them apart. */
     runDirect: undefined as RunCompletion | undefined,
@@ -59,7 +70,14 @@ export async function createApiWorld() {
   const findActive = async (hash: string): Promise<KeyDoc | null> => known.find(({ _id }) => _id === hash) ?? null;
   const keys = { findActive, list: async () => known } as unknown as KeyStore;
   const lanes = { list: async () => world.lanes } as unknown as Parameters<typeof registerAccountRoutes>[1]['lanes'];
-  const directory = createLaneDirectory({ listLanes: async () => world.lanes, listRoutes: async () => [], clock });
+  const load = createLaneLoad();
+  const directory = createLaneDirectory({
+    listLanes: async () => world.lanes,
+    listRoutes: async () => world.routes,
+    clock,
+    inFlight: load.inFlight,
+    onPlanned: (laneId) => load.expect(laneId),
+  });
 
   const routes: string[] = [];
   const watch = (app: FastifyInstance): void =>
@@ -73,24 +91,62 @@ export async function createApiWorld() {
   const completions = {
     runCompletion: ((call) => world.runCompletion(call)) as RunCompletion,
     runDirect: ((call) => (world.runDirect ?? world.runCompletion)(call)) as RunCompletion,
+    runOnce: (async ({ requestId, work }) => ({ requestId, end: await work(requestId), isReplay: false })) as RunOnce,
     directory,
+    load,
     clock,
+    drills: true,
     pingAfterMs: 15_000,
   };
   registerChatRoutes(publicApp, completions);
   registerResponsesRoutes(publicApp, completions);
   registerEmbeddingsRoutes(publicApp, completions);
   registerFileRoutes(publicApp, {
+    idempotency: untouched('idempotency'),
     files: untouched('files'),
     batches: untouched('batches'),
     clock,
   });
+  registerUploadRoutes(publicApp, { files: untouched('files'), uploads: untouched('uploads'), clock });
   registerBatchRoutes(publicApp, {
+    idempotency: untouched('idempotency'),
     files: untouched('files'),
     batches: untouched('batches'),
     clock,
     startBatch: () => Promise.reject(new Error('a batch was started')),
     cancelBatch: () => Promise.reject(new Error('a batch was cancelled')),
+  });
+  registerBatchControlRoutes(publicApp, {
+    batches: untouched('batches'),
+    batchControl: untouched('batchControl'),
+    batchSpend: untouched('batchSpend'),
+    wakeBatch: () => Promise.reject(new Error('a batch was woken')),
+  });
+  registerBatchProgressRoute(publicApp, { batches: untouched('batches'), lanes: untouched('lanes'), clock, log });
+  registerBatchResultsRoute(publicApp, {
+    batches: untouched('batches'),
+    results: untouched('results'),
+    files: untouched('files'),
+    lanes,
+    clock,
+  });
+  registerBatchQuoteRoutes(publicApp, {
+    batches: untouched('batches'),
+    files: untouched('files'),
+    quotes: untouched('quotes'),
+    laneLog: untouched('laneLog'),
+    windowSamples: untouched('windowSamples'),
+    lanes,
+    directory,
+    clock,
+  });
+  registerBatchRetryRoute(publicApp, {
+    files: untouched('files'),
+    batches: untouched('batches'),
+    results: untouched('results'),
+    lanes: untouched('lanes'),
+    clock,
+    startBatch: () => Promise.reject(new Error('a batch was started')),
   });
   const publicRoutes = routes.splice(0);
 
@@ -113,9 +169,18 @@ export async function createApiWorld() {
   });
   registerKeyRoutes(adminApp, { keys, secretBox, clock });
   registerLogRoutes(adminApp, { laneLog: untouched('laneLog') });
+  registerWebhookRoutes(adminApp, {
+    webhooks: untouched('webhooks'),
+    keys,
+    secretBox,
+    clock,
+    sendTest: () => Promise.reject(new Error('a webhook was tested')),
+    checkUrl: async () => undefined,
+  });
   await Promise.all([publicApp.ready(), adminApp.ready()]);
   return {
     world,
+    load,
     publicApp,
     adminApp,
     /** Routes in plugins of their own are known once the app is ready. */

@@ -17,13 +17,26 @@ export function lineIds(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `row-${index + 1}`);
 }
 
-/** Uploads lines and starts a batch with the official client. */
-export async function startBatch(client: OpenAI, lines: readonly string[]): Promise<OpenAI.Batch> {
+/**
+ * Uploads lines and starts a batch with the official client.
+ * @param given what else is asked for; without metadata of its own it does not wait for a plan's next window
+ */
+export async function startBatch(
+  client: OpenAI,
+  lines: readonly string[],
+  given: Partial<Pick<OpenAI.BatchCreateParams, 'endpoint' | 'metadata'>> = {},
+): Promise<OpenAI.Batch> {
   const file = await client.files.create({
     file: await toFile(Buffer.from(`${lines.join('\n')}\n`), 'lines.jsonl'),
     purpose: 'batch',
   });
-  return client.batches.create({ input_file_id: file.id, endpoint: '/v1/chat/completions', completion_window: '24h' });
+  return client.batches.create({
+    input_file_id: file.id,
+    endpoint: '/v1/chat/completions',
+    completion_window: '24h',
+    metadata: { flatlane_spill: 'now' },
+    ...given,
+  });
 }
 
 /** Waits until a batch is in a state that satisfies. @throws Error when it is not within the limit */

@@ -26,12 +26,12 @@ export async function createBatchWorld(database: TestDatabase) {
     ...stores,
     clock,
     checkIn,
-    isModelServed: async (_ownerId, model) => {
+    isModelServed: async (_batch, model) => {
       modelsAsked.push(model);
       return model !== 'unknown';
     },
   });
-  const finalizeBatch = createFinalizeBatch({ ...stores, chunkReader, clock, checkIn });
+  const finalizeBatch = createFinalizeBatch({ ...stores, chunkReader, now: () => clock.now(), checkIn });
 
   const putFile = async (
     content: AsyncIterable<Uint8Array> | string,

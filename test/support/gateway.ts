@@ -35,12 +35,18 @@ export function codexEnvironment(chatgpt: ChatgptBackend): Record<string, string
   };
 }
 
-/** Starts `npm start`'s process on free ports over a new data folder. */
-export async function startGateway(accounts: Readonly<Record<string, AccountScript>> = {}): Promise<Gateway> {
+/**
+ * Starts `npm start`'s process on free ports over a new data folder.
+ * @param environment settings beside those of the stand-ins
+ */
+export async function startGateway(
+  accounts: Readonly<Record<string, AccountScript>> = {},
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Gateway> {
   const dataDir = await newDataDir();
   const chatgpt = await startChatgptBackend({ accounts });
   const openai = await startOpenaiApi({});
-  const process = spawnStart(dataDir, codexEnvironment(chatgpt));
+  const process = spawnStart(dataDir, { ...codexEnvironment(chatgpt), ...environment });
   try {
     const { url, adminUrl } = await readAddresses(process);
     const adminKey = (await process.waitFor(/FLATLANE_ADMIN_KEY=(sk-fl-\S+)/))[1] ?? '';

@@ -16,6 +16,7 @@ export const FAILURE_CLASSES: readonly FailureClass[] = [
   'process_lost',
   'lane_unavailable',
   'unsupported',
+  'consent_spent',
   'cancelled',
 ];
 

@@ -7,7 +7,7 @@ import {
   Worker,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
-import type { LaneActivities } from '../../activities/activities.ts';
+import type { LaneActivities, ProviderBatchActivities } from '../../activities/activities.ts';
 import { laneTaskQueue, WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
 import { resolveChain } from '../../stack/resolve-chain.ts';
 import { TEMPORAL_ADVICE, temporalWays } from '../../stack/temporal/ways.ts';
@@ -20,7 +20,7 @@ export interface TestTemporal {
   /** Runs our workflows, and these activities on their queue, until the test file is over. */
   serveWorkflows(activities: object): Promise<void>;
   /** Takes a lane's tasks until the test file is over. */
-  serveLane(laneId: string, activities: Partial<LaneActivities>): Promise<void>;
+  serveLane(laneId: string, activities: Partial<LaneActivities & ProviderBatchActivities>): Promise<void>;
   release(): Promise<void>;
 }
 

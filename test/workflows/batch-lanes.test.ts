@@ -52,7 +52,9 @@ beforeAll(async () => {
     loadChunk: async () => ({ models: [{ model: 'm', lines: world.lines }] }),
     planLanesFor: async ({ model }: { model: string }) => ({ model, lanes: world.plan() }),
     settleLines: async (input: unknown) => void world.settled.push(input),
+    sealChunk: async () => {},
     finalizeBatch: async ({ reason }: { reason: string }) => void world.ended.push(reason),
+    announceBatch: async () => null,
   });
   for (const laneId of ['plan_lane', 'key_lane'] as const) {
     await temporal.serveLane(laneId, {

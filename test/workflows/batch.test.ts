@@ -65,7 +65,9 @@ beforeAll(async () => {
       world.events.push('settle');
       world.settled.push(input);
     },
+    sealChunk: async () => {},
     finalizeBatch: async ({ reason }: { reason: string }) => void world.events.push(`finalize ${reason}`),
+    announceBatch: async () => null,
   });
   for (const laneId of ['plan_lane', 'key_lane'] as const) {
     await temporal.serveLane(laneId, {

@@ -4,6 +4,7 @@ import type { PlannedLane } from '../../core/contracts/lane.ts';
 import {
   afterPause,
   firstReturn,
+  forgetSpentConsent,
   nextAttempt,
   nextReturn,
   pauseOf,
@@ -36,6 +37,10 @@ const state = (
   plans: new Map(Object.entries(plans)),
   outages: new Map(),
   groupsInFlight: { plan: 0, key: 0 },
+  paused: false,
+  priority: 'normal',
+  wakes: 0,
+  windowOver: false,
   ...given,
 });
 const lines = (count: number): WaitingLine[] => Array.from({ length: count }, (_, index) => line(index + 1));
@@ -94,6 +99,52 @@ describe('takeGroup', () => {
 
   it('takes nothing for a model without a plan', () => {
     expect(takeGroup(state(lines(1), {}), NOW)).toBeUndefined();
+  });
+});
+
+describe('a lane that is held back for the plan', () => {
+  const held = (heldUntil: number): PlannedLane => ({ ...KEY, heldUntil });
+  const out = plantLane('plan', { unavailableUntil: NOW + 50 });
+
+  it('gets no line that a plan lane can still serve, and those at once that none can', () => {
+    const chunk = state([line(1), line(2, 'm', ['plan'])], { m: [out, held(NOW + 9)] });
+    expect(numbers(takeGroup(chunk, NOW))).toEqual([2]);
+    expect(takeGroup(chunk, NOW)).toBeUndefined();
+    expect(nextReturn(chunk, NOW)).toBe(NOW + 9);
+    expect(firstReturn(chunk, NOW)).toBe(NOW + 9);
+  });
+
+  it('takes what the plan lanes have no room for once it is released, and nothing before', () => {
+    const full = { plan: GROUPS_IN_FLIGHT.plan, key: 0 };
+    const late = state(lines(3), { m: [PLAN, held(NOW)] }, { groupsInFlight: full });
+    expect(takeGroup(late, NOW)?.lane.laneId).toBe('key');
+    const early = state(lines(3), { m: [PLAN, held(NOW + 1)] }, { groupsInFlight: full });
+    expect(takeGroup(early, NOW)).toBeUndefined();
+    const inOrder = state(lines(3), { m: [PLAN, KEY] }, { groupsInFlight: full });
+    expect(takeGroup(inOrder, NOW)).toBeUndefined();
+  });
+
+  it('stays held back when it was out for a shorter while', () => {
+    const chunk = state(lines(1), { m: [out, held(NOW + 9)] }, { outages: new Map([['key', NOW - 1]]) });
+    expect(takeGroup(chunk, NOW)).toBeUndefined();
+    expect(nextReturn(chunk, NOW)).toBe(NOW + 9);
+  });
+});
+
+describe('lines for which there was no money', () => {
+  it('have all their lanes again, and others do not', () => {
+    const spent = {
+      laneId: 'key',
+      attempt: 1,
+      outcome: 'consent_spent',
+      reachedUpstream: false,
+      startedAt: 1,
+      durationMs: 0,
+    };
+    const poor = { ...line(1, 'm', ['key']), attempts: [spent as WaitingLine['attempts'][number]] };
+    const chunk = state([poor, line(2, 'm', ['key'])], { m: [KEY] });
+    forgetSpentConsent(chunk);
+    expect(takeHopeless(chunk, NOW).map((hopeless) => hopeless.line)).toEqual([2]);
   });
 });
 

@@ -180,12 +180,11 @@ describe('the end of a batch', () => {
   it('goes on after a crash in the middle of a file', async () => {
     const batchId = await running(3);
     await world.results.insertMany(numbers(1, 3).map((line) => result(batchId, line)));
-    let checks = 0;
     const crashing = createFinalizeBatch({
       ...world,
-      checkIn: () => {
-        if (++checks === 2) throw new Error('killed');
-      },
+      now: () => world.clock.now(),
+      files: { ...world.files, insertOnce: () => Promise.reject(new Error('killed')) },
+      checkIn: () => {},
     });
     await expect(crashing({ batchId, reason: 'completed' })).rejects.toThrow('killed');
     expect(await world.read(batchId)).toMatchObject({ status: 'finalizing', outputFileId: null });
@@ -219,7 +218,10 @@ describe('the end of a batch', () => {
         return world.batches.transition(...change);
       },
     };
-    await createFinalizeBatch({ ...world, results, batches, checkIn: () => {} })({ batchId, reason: 'expired' });
+    await createFinalizeBatch({ ...world, results, batches, now: () => world.clock.now(), checkIn: () => {} })({
+      batchId,
+      reason: 'expired',
+    });
     const batch = await world.read(batchId);
     expect(batch).toMatchObject({ status: 'expired', counts: { total: 5, failed: 5 } });
     expect(await readLines(batch.errorFileId)).toHaveLength(5);

@@ -119,6 +119,19 @@ describe('validation refuses', () => {
     const tooLong = await scanBatchInput(source(), { ...options, maxLineBytes: 800 });
     expect(tooLong.errors).toMatchObject([{ code: 'invalid_request', line: 4 }]);
   });
+
+  it('more embeddings over all lines than allowed', async () => {
+    const embed = (customId: string, input: unknown): string =>
+      `${JSON.stringify({ custom_id: customId, method: 'POST', url: '/v1/embeddings', body: { model: 'm', input } })}\n`;
+    async function* source(): AsyncGenerator<Uint8Array, void, undefined> {
+      yield Buffer.from(embed('a', ['1', '2']) + embed('b', '3') + embed('c', [[1], [2]]));
+    }
+    const options = { endpoint: '/v1/embeddings', isModelServed: async () => true, onChunk: async () => {} };
+    expect((await scanBatchInput(source(), { ...options, maxEmbeddingInputs: 5 })).errors).toEqual([]);
+    expect((await scanBatchInput(source(), { ...options, maxEmbeddingInputs: 4 })).errors).toMatchObject([
+      { code: 'invalid_request', param: 'input_file_id', line: null },
+    ]);
+  });
 });
 
 describe('validation', () => {

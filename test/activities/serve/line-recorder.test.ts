@@ -92,7 +92,17 @@ describe('the line recorder', () => {
     expect([...results.keys()]).toEqual(['batch_a:000001']);
     expect([...laneLog.keys()]).toEqual(['batch_a:000001']);
     expect([...ledger.values()]).toMatchObject([{ _id: 'batch_a:1#1.1', costMicros: 7, laneId: 'a' }]);
-    expect(counts).toEqual([{ batchId: 'batch_a', completed: 1, failed: 0, duplicates: 0, usage }]);
+    expect(counts).toEqual([
+      {
+        batchId: 'batch_a',
+        completed: 1,
+        failed: 0,
+        duplicates: 0,
+        usage,
+        byLane: { a: { completed: 1, failed: 0, costMicros: 7, meterMicros: 7, costUnknown: 0, meterUnknown: 0 } },
+        pace: { at: expect.any(Number) as number, lines: 1 },
+      },
+    ]);
   });
 
   it('puts what comes during a write into the next one', async () => {
@@ -120,7 +130,7 @@ describe('the line recorder', () => {
     await recorder.record('batch_a', entry('batch_a', 1, 'failed'));
     expect(results.get('batch_a:000001')?.kind).toBe('completed');
     expect(laneLog.get('batch_a:000001')?.status).toBe('answered');
-    expect(counts[1]).toMatchObject({ completed: 0, failed: 0, duplicates: 1, usage: { promptTokens: 0 } });
+    expect(counts[1]).toMatchObject({ completed: 0, failed: 0, duplicates: 1, usage: { promptTokens: 0 }, byLane: {} });
   });
 
   it('rejects the lines of a failed write alone, and goes on', async () => {

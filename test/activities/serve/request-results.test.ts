@@ -50,10 +50,11 @@ async function setUp(bodyBytes = 2) {
     reportAnswer: async () => undefined,
     reportFailure: async () => undefined,
   };
-  const shared = { ...stores, replies, clock, log: silentLog };
+  const pace = { noteInteractive: () => undefined };
+  const shared = { ...stores, replies, pace, clock, log: silentLog };
   const serveRequest = createServeRequest({ ...shared, host: { find: () => hosted }, costMicros: () => 9 });
   const settleFailure = createSettleFailure(shared);
-  await stores.requests.insert({
+  await stores.requests.insertOnce({
     _id: requestId,
     keyId: 'key_1',
     model: 'm',

@@ -3,19 +3,33 @@ import { describe, expect, it } from 'vitest';
 import type { LineEntry } from '../../../activities/serve/line-recorder.ts';
 import { createServeLines, type ServeLinesDeps } from '../../../activities/serve/serve-lines.ts';
 import type { LineResult, ServeLinesInput } from '../../../core/contracts/batch.ts';
+import { newSpend, type BatchSpend } from '../../../core/contracts/batch-spend.ts';
 import { systemClock } from '../../../core/clock.ts';
-import type { LaneCall, LaneOutcome } from '../../../core/lane-port.ts';
+import type { LaneCall, LaneOutcome, TokenUsage } from '../../../core/lane-port.ts';
 import { plantFailure, plantLane } from '../../support/planted.ts';
 
 const usage = { promptTokens: 3, cachedPromptTokens: 0, completionTokens: 2, reasoningTokens: 0 };
 const answered: LaneOutcome = { ok: true, body: '{"hi":1}', usage, ignoredParams: [] };
 
 /** Three lines of one chunk, on a lane that does what the test says of each. */
-function setUp(complete: (call: LaneCall) => Promise<LaneOutcome>, delivery = 1) {
+function setUp(complete: (call: LaneCall) => Promise<LaneOutcome>, delivery = 1, spend: Partial<BatchSpend> = {}) {
   const recorded: LineEntry[] = [];
   const called: string[] = [];
-  const world = { outcomes: [] as number[], failRecord: undefined as number | undefined };
-  const rows = [1, 2, 3].map((line) => ({ line, customId: `id-${line}`, body: { model: 'm', line }, bodyText: '' }));
+  const world = {
+    outcomes: [] as number[],
+    failRecord: undefined as number | undefined,
+    heldBack: undefined as { why: string; until: number } | undefined,
+    spend: { ...newSpend(null), ...spend },
+    settled: [] as { hold: string; held: number; spent: number }[],
+    ledger: [] as { _id: string; costMicros: number }[],
+  };
+  const rows = [1, 2, 3].map((line) => ({
+    line,
+    customId: `id-${line}`,
+    operation: 'chat',
+    body: { model: 'm', line, max_tokens: 1 },
+    bodyText: '',
+  }));
   const deps = {
     clock: systemClock,
     chunkReader: { read: async () => rows },
@@ -26,7 +40,24 @@ function setUp(complete: (call: LaneCall) => Promise<LaneOutcome>, delivery = 1)
         recorded.push(entry);
       },
     },
-    costMicros: () => 9,
+    heldBack: async () => world.heldBack,
+    batchSpend: {
+      find: async () => world.spend,
+      hold: async (_: string, hold: string, micros: number) => {
+        if (world.spend.roomMicros < micros) return false;
+        const holds = { ...world.spend.holds, [hold]: micros };
+        world.spend = { ...world.spend, roomMicros: world.spend.roomMicros - micros, holds };
+        return true;
+      },
+      settle: async (_: string, hold: string, held: number, spent: number) => {
+        world.settled.push({ hold, held, spent });
+        return true;
+      },
+    },
+    ledger: { listOfItem: async (itemId: string) => world.ledger.filter(({ _id }) => _id.startsWith(itemId)) },
+    // Ten for what a line may cost at most, nine for what it does.
+    costMicros: (_: string, tokens: TokenUsage | null) => (tokens === usage ? 9 : 10),
+    pace: { turn: async () => undefined },
     host: {
       find: () => ({
         lane: {
@@ -125,5 +156,77 @@ describe('lines on a lane', () => {
     expect(over).toBe(false);
     endLast();
     expect(await running).toMatchObject({ message: 'the database is away' });
+  });
+});
+
+describe('the money of lines on a metered lane', () => {
+  it('is held for all before any goes out, and settled with what they cost', async () => {
+    const { world, run } = setUp(async () => answered, 1, { maxMicros: 100, roomMicros: 100 });
+    await run();
+    expect(world.settled).toMatchObject([{ held: 30, spent: 27 }]);
+    expect(Object.keys(world.spend.holds)).toEqual([world.settled[0]?.hold]);
+  });
+
+  it('lets as many lines out as there is room for; the others wait for what those leave over', async () => {
+    const { world, called, run } = setUp(async () => answered, 1, { maxMicros: 25, roomMicros: 25 });
+    const results = await run();
+    expect(called).toEqual(['batch_a:000001', 'batch_a:000002']);
+    expect(results[2]).toMatchObject({ failure: { class: 'lane_unavailable', reachedUpstream: false } });
+    expect(world.settled).toMatchObject([{ held: 20, spent: 18 }]);
+  });
+
+  it.each([
+    ['nothing is held that could come back', {}, 'consent_spent'],
+    ['others hold what could come back', { [`${Date.now()}-1-1-r-1`]: 10 }, 'lane_unavailable'],
+    ['a dead attempt holds it', { '1-1-1-r-1': 10 }, 'consent_spent'],
+  ] as const)('is refused where there is no room and %s', async (_what, holds, failureClass) => {
+    const { world, called, run } = setUp(async () => answered, 1, { maxMicros: 15, roomMicros: 5, holds });
+    const results = await run();
+    expect(results.map(({ failure }) => failure?.class)).toEqual([failureClass, failureClass, failureClass]);
+    expect(called).toEqual([]);
+    expect(world.settled).toEqual([]);
+  });
+
+  it('counts what may have been paid for, and not what was refused or never left', async () => {
+    const ends: LaneOutcome[] = [
+      { ok: false, failure: plantFailure('broken') },
+      { ok: false, failure: plantFailure('broken', { upstreamStatus: 500 }) },
+      { ok: false, failure: plantFailure('broken', { reachedUpstream: false }) },
+    ];
+    const { world, run } = setUp(async ({ requestId }) => ends[Number(requestId.slice(-1)) - 1] ?? answered);
+    await run();
+    expect(world.settled).toMatchObject([{ held: 30, spent: 10 }]);
+  });
+
+  it('of a lost delivery is settled by the ledger, and feared for lines that it does not know', async () => {
+    const first = setUp(async () => answered);
+    await first.run();
+    const lost = Object.keys(first.world.spend.holds)[0] ?? '';
+    const { world, run } = setUp(async () => answered, 2, { maxMicros: 100, roomMicros: 70, holds: { [lost]: 30 } });
+    world.ledger = [{ _id: 'batch_a:000002#1.1', costMicros: 4 }];
+    world.outcomes = [2];
+    await run();
+    expect(world.settled).toMatchObject([
+      { hold: lost, held: 30, spent: 24 },
+      { held: 20, spent: 18 },
+    ]);
+    expect(world.settled[1]?.hold).not.toBe(lost);
+  });
+
+  it('is nobody’s concern on a plan lane', async () => {
+    const { world, called, run } = setUp(async () => answered, 1, { maxMicros: 0, roomMicros: 0 });
+    await run({ lane: plantLane('p') });
+    expect(called).toHaveLength(3);
+    expect(world.settled).toEqual([]);
+  });
+});
+
+describe('lines of a batch that was paused meanwhile', () => {
+  it('do not go out when they get their slot', async () => {
+    const { world, called, run } = setUp(async () => answered);
+    world.heldBack = { why: 'paused', until: 5 };
+    expect(await run()).toMatchObject([1, 2, 3].map((line) => ({ line, failure: { class: 'lane_unavailable' } })));
+    expect(called).toEqual([]);
+    expect(world.settled).toMatchObject([{ held: 30, spent: 0 }]);
   });
 });

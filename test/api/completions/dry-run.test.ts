@@ -29,13 +29,18 @@ describe('a dry run', () => {
     api.world.lanes = [plan, other, key];
   });
 
-  const ask = async (more: object = {}, bearer = ADMIN_KEY, path = '/v1/chat/completions'): Promise<Answer> => {
+  const ask = async (
+    more: object = {},
+    bearer = ADMIN_KEY,
+    path = '/v1/chat/completions',
+    headers: Record<string, string> = {},
+  ): Promise<Answer> => {
     // The picture of the lanes is a moment old at most.
     await new Promise((resolve) => setTimeout(resolve, 300));
     const response = await api.publicApp.inject({
       method: 'POST',
       url: path,
-      headers: { authorization: `Bearer ${bearer}`, 'x-flatlane-dry-run': 'true' },
+      headers: { authorization: `Bearer ${bearer}`, 'x-flatlane-dry-run': 'true', ...headers },
       payload: { model: 'm', messages: [{ role: 'user', content: 'hi' }], ...more },
     });
     return { status: response.statusCode, body: response.json() };
@@ -71,6 +76,40 @@ describe('a dry run', () => {
   it('reads a request of the other endpoint as such', async () => {
     const told = await ask({ input: 'hi', messages: undefined }, ADMIN_KEY, '/v1/responses');
     expect(verdicts(told)).toEqual(['p takes', 'q after', 'k after']);
+  });
+
+  it('says on which rung each lane is, and how busy, and puts those that share in order', async () => {
+    const rungs = ['p', 'q', 'k'].map((laneId, at) => ({ laneId, model: 'm', rung: at < 2 ? 1 : 2 }));
+    api.world.routes = [{ _id: 'm', lanes: rungs }];
+    const leave = Array.from({ length: 3 }, () => api.load.enter('p'));
+    try {
+      const { body } = await ask();
+      expect(body.lanes).toMatchObject([
+        { lane: 'q', rung: 1, weight: null, in_flight: 0, slots: 4, verdict: 'takes' },
+        { lane: 'p', rung: 1, weight: null, in_flight: 3, slots: 4, verdict: 'after' },
+        { lane: 'k', rung: 2, in_flight: 0, verdict: 'after' },
+      ]);
+    } finally {
+      for (const over of leave) over();
+      api.world.routes = [];
+    }
+  });
+
+  it.each<[string, object, string[], string | null]>([
+    ['usage_limit', {}, ['p drilled', 'q takes', 'k after'], 'q'],
+    ['rate_limit', {}, ['p takes', 'q after', 'k after'], 'p'],
+    ['rate_limit@home', {}, ['p drilled', 'q takes', 'k after'], 'q'],
+    ['usage_limit@work', {}, ['p takes', 'q after', 'k after'], 'p'],
+    ['broken_stream', { stream: true }, ['p drilled', 'q after', 'k after'], null],
+  ])('says what a drill of %s would come to', async (drill, more, expected, lane) => {
+    const told = await ask(more, ADMIN_KEY, undefined, { 'x-flatlane-drill': drill });
+    expect(verdicts(told)).toEqual(expected);
+    expect(told.body.lane).toBe(lane);
+  });
+
+  it('refuses a drill to a key that is no admin’s', async () => {
+    const told = await ask({}, APP_KEY, undefined, { 'x-flatlane-drill': 'usage_limit' });
+    expect(told).toMatchObject({ status: 403, body: { error: { code: 'insufficient_permissions' } } });
   });
 
   it('keeps to the lanes of the key', async () => {

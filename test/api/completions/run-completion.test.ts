@@ -49,7 +49,10 @@ function setUp() {
     },
   } as unknown as Client;
   const requests = {
-    insert: async (doc: RequestDoc) => void docs.set(doc._id, doc),
+    insertOnce: async (doc: RequestDoc) => {
+      docs.set(doc._id, doc);
+      return true;
+    },
     find: async (id: string) => {
       await world.find();
       const doc = docs.get(id);

@@ -66,7 +66,7 @@ describe('the key lanes of an api process', () => {
     const first = doc('a');
     lanes.take([first]);
     const before = lanes.find('a');
-    lanes.take([{ ...first, alias: 'renamed', state: 'off', stateChangedAt: 5 }]);
+    lanes.take([{ ...first, alias: 'renamed', concurrency: 9, state: 'off', stateChangedAt: 5 }]);
     expect(lanes.find('a')).toBe(before);
     expect(before?.availability()).toMatchObject({ open: false });
   });
@@ -77,7 +77,7 @@ describe('the key lanes of an api process', () => {
     const before = lanes.find('a');
     const release = await before?.acquire('interactive', new AbortController().signal);
     const slow = ask('a', '[[delay:100]] hello');
-    lanes.take([{ ...first, concurrency: 9 }]);
+    lanes.take([{ ...first, sealedKey: doc('a').sealedKey }]);
     expect(lanes.find('a')).not.toBe(before);
     expect(await slow).toMatchObject({ ok: true });
     release?.();

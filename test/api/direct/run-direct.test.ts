@@ -46,9 +46,7 @@ function plantWorld(answers: Record<string, Answer[]>, own: Partial<HostedLane> 
   };
   const books = {
     add: (entry: DirectEntry): void => void entries.push(entry),
-    get hasRoom() {
-      return world.hasRoom;
-    },
+    admit: () => (world.hasRoom ? true : Promise.resolve(false)),
   };
   const runDirect = createRunDirect({ host, books, costMicros: () => 7, clock: systemClock });
   return { ...world, world, runDirect };

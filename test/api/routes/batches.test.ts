@@ -96,7 +96,7 @@ describe('POST /v1/batches', () => {
   });
 
   it.each([
-    [{ endpoint: '/v1/responses' }, 'invalid_value', 'endpoint'],
+    [{ endpoint: '/v1/completions' }, 'invalid_value', 'endpoint'],
     [{ completion_window: '1d' }, 'invalid_value', 'completion_window'],
     [{ metadata: { tags: [] } }, 'invalid_type', 'metadata.tags'],
     [{ input_file_id: null }, 'missing_required_parameter', 'input_file_id'],

@@ -72,6 +72,7 @@ const HOLDS: Record<FailureClass, number | null> = {
   broken: null,
   process_lost: null,
   unsupported: null,
+  consent_spent: null,
   cancelled: null,
 };
 

@@ -21,6 +21,7 @@ const POLICY: Record<FailureClass, readonly [first: Decision, second: Decision]>
   process_lost: [AGAIN_NOW, NEXT],
   lane_unavailable: [NEXT, NEXT],
   unsupported: [NEXT, NEXT],
+  consent_spent: [NEXT, NEXT],
   cancelled: [FAIL, FAIL],
 };
 const CLASSES = Object.keys(POLICY) as FailureClass[];

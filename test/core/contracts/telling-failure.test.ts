@@ -25,6 +25,11 @@ describe('what the caller is told of several failures', () => {
     expect(told('unauthorized', 'unsupported')).toBe('unauthorized');
   });
 
+  it('is a spend limit rather than a sign-in, but only when nothing heals by itself', () => {
+    expect(told('consent_spent', 'unauthorized')).toBe('consent_spent');
+    expect(told('broken', 'consent_spent')).toBe('broken');
+  });
+
   it('is what can’t be done only when every lane says so, a parameter before a model', () => {
     expect(told('unsupported', 'model_unavailable')).toBe('unsupported');
     expect(told('model_unavailable', 'model_unavailable')).toBe('model_unavailable');

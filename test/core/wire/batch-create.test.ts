@@ -29,6 +29,11 @@ describe('readBatchCreate', () => {
       windowMs: 86_400_000,
       metadata: [{ key: 'a', value: 'b' }],
       outputExpiresAfterSeconds: 3600,
+      template: null,
+      wishes: {
+        control: { paused: false, priority: 'normal', metered: 'auto', spill: 'late' },
+        maxMicros: null,
+      },
     });
   });
 
@@ -43,7 +48,7 @@ describe('readBatchCreate', () => {
     ['a file that is a number', { ...good, input_file_id: 1 }, 'invalid_type', 'input_file_id'],
     ['no endpoint', { ...good, endpoint: undefined }, 'missing_required_parameter', 'endpoint'],
     ['an unknown endpoint', { ...good, endpoint: '/v1/x' }, 'invalid_value', 'endpoint'],
-    ['an endpoint not served yet', { ...good, endpoint: '/v1/embeddings' }, 'invalid_value', 'endpoint'],
+    ['an endpoint without batches', { ...good, endpoint: '/v1/completions' }, 'invalid_value', 'endpoint'],
     ['no window', { ...good, completion_window: undefined }, 'missing_required_parameter', 'completion_window'],
     ['a window in minutes', { ...good, completion_window: '90m' }, 'invalid_value', 'completion_window'],
     ['a window of nothing', { ...good, completion_window: '0h' }, 'invalid_value', 'completion_window'],

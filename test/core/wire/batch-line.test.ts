@@ -7,7 +7,7 @@ const check = (line: string | Buffer) => checkBatchLine(Buffer.from(line as stri
 describe('checkBatchLine', () => {
   it('gives what is needed of a good line, with fields that are not known', () => {
     const body = { model: 'm', messages: [{ role: 'user', content: 'ü' }], seed: 1 };
-    expect(check(row('a', body))).toEqual({ ok: true, line: { customId: 'a', model: 'm', body } });
+    expect(check(row('a', body))).toEqual({ ok: true, line: { customId: 'a', model: 'm', body, embeddingInputs: 0 } });
   });
 
   it.each([
@@ -17,6 +17,7 @@ describe('checkBatchLine', () => {
     ['a number', '42', 'invalid_json_line', null],
     ['null', 'null', 'invalid_json_line', null],
     ['too deep a nesting', `{"a":${'['.repeat(80)}${']'.repeat(80)}}`, 'invalid_json_line', null],
+    ['too many values', row('a', { messages: Array.from({ length: 1_000_000 }, () => 0) }), 'invalid_json_line', null],
     ['a forbidden key', row('a').replace('"messages"', '"__proto__":{},"messages"'), 'invalid_request', null],
     ['no custom_id', row('a', {}, { custom_id: undefined }), 'missing_required_parameter', 'custom_id'],
     ['an empty custom_id', row(''), 'missing_required_parameter', 'custom_id'],
@@ -44,6 +45,45 @@ describe('checkBatchLine', () => {
     });
     expect(check(row('a', {}, { method: 'PUT' }))).toMatchObject({ problem: { message: 'Only POST is supported.' } });
     expect(check(row('a', { model: null }))).toMatchObject({ problem: { message: 'Model parameter is required.' } });
+  });
+
+  it.each([
+    ['/v1/responses', { model: 'm' }, 'invalid_request', 'body.input', 'Input parameter is required.'],
+    ['/v1/responses', { model: 'm', input: 'a', stream: true }, 'streaming_unsupported', 'body.stream', 'Responses:'],
+    [
+      '/v1/responses',
+      { model: 'm', input: 'a', previous_response_id: 'r' },
+      'unsupported_parameter',
+      'body.previous_response_id',
+      '',
+    ],
+    ['/v1/responses', { model: 'm', input: 'a', background: true }, 'unsupported_parameter', 'body.background', ''],
+    [
+      '/v1/responses',
+      { model: 'm', input: [{ type: 'item_reference', id: 'i' }] },
+      'unsupported_parameter',
+      'body.input[0]',
+      '',
+    ],
+    ['/v1/embeddings', { input: 'a' }, 'invalid_request', 'body.model', 'Model parameter is required.'],
+    ['/v1/embeddings', { model: 'm' }, 'invalid_request', 'body.input', 'Input parameter is required.'],
+    ['/v1/embeddings', { model: 'm', input: 'a', stream: true }, 'streaming_unsupported', 'body.stream', 'Embeddings:'],
+  ])('refuses for %s the body %j', (url, body, code, param, words) => {
+    const line = JSON.stringify({ custom_id: 'a', method: 'POST', url, body });
+    const checked = checkBatchLine(Buffer.from(line), url);
+    expect(checked).toMatchObject({ ok: false, problem: { code, param } });
+    expect(checked.ok ? '' : checked.problem.message).toContain(words);
+  });
+
+  it.each([
+    ['one text', 'a', 1],
+    ['several texts', ['a', 'b', 'c'], 3],
+    ['the tokens of one text', [1, 2, 3], 1],
+    ['the tokens of several', [[1], [2, 3]], 2],
+  ])('counts the embeddings of %s', (_what, input, embeddingInputs) => {
+    const line = { custom_id: 'a', method: 'POST', url: '/v1/embeddings', body: { model: 'm', input } };
+    const checked = checkBatchLine(Buffer.from(JSON.stringify(line)), '/v1/embeddings');
+    expect(checked).toMatchObject({ ok: true, line: { embeddingInputs } });
   });
 
   it('takes stream: false', () => {

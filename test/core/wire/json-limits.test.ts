@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isDeeperThan, MAX_JSON_DEPTH, parseBoundedJson } from '../../../core/wire/json-limits.ts';
+import { exceedsBounds, MAX_JSON_DEPTH, MAX_JSON_VALUES, parseBoundedJson } from '../../../core/wire/json-limits.ts';
 
 const nested = (depth: number): Buffer => Buffer.from('['.repeat(depth) + ']'.repeat(depth));
 
@@ -18,7 +18,21 @@ describe('parseBoundedJson', () => {
   });
 
   it('does not count brackets within strings, nor escaped quotes as their end', () => {
-    expect(isDeeperThan(Buffer.from(JSON.stringify({ a: `"${'['.repeat(100)}\\` })), 1)).toBe(false);
+    expect(exceedsBounds(Buffer.from(JSON.stringify({ a: `"${'['.repeat(100)}\\` })), 1, 10)).toBeNull();
+  });
+
+  it.each([
+    ['numbers', `[${'1,'.repeat(MAX_JSON_VALUES)}1]`],
+    ['empty lists', `[${'[],'.repeat(MAX_JSON_VALUES / 2)}[]]`],
+    ['keys', `{${'"a":1,'.repeat(MAX_JSON_VALUES)}"a":1}`],
+    ['lists that are never closed', '{"a":['.repeat(20) + '0,'.repeat(MAX_JSON_VALUES)],
+  ])('refuses a million %s before they are parsed', (_what, text) => {
+    expect(parseBoundedJson(Buffer.from(text))).toEqual({ ok: false, reason: 'too_wide' });
+  });
+
+  it('takes what is wide and within the bound, and commas in texts', () => {
+    expect(parseBoundedJson(Buffer.from(`[${'1,'.repeat(300_000)}1]`)).ok).toBe(true);
+    expect(parseBoundedJson(Buffer.from(JSON.stringify([','.repeat(MAX_JSON_VALUES + 1)]))).ok).toBe(true);
   });
 
   it.each([

@@ -21,7 +21,10 @@ interface Event {
 function run(turn: readonly TurnEvent[]) {
   const echo = echoOf(responsesRequestSchema.parse({ model: 'm', input: 'hi' }));
   const wire = createResponseWire({ idSuffix: 'ab', created: 7, model: 'm', echo });
-  const answer = createAnswer({ toolNames: new Set(['f']), parallelToolCalls: true, json: false }, wire);
+  const answer = createAnswer(
+    { toolNames: new Set(['f']), mustCall: false, parallelToolCalls: true, json: false },
+    wire,
+  );
   const steps = turn.map((event) => answer.take(event));
   const events = steps.flatMap(({ chunks }) => chunks.map((json) => JSON.parse(json) as Event));
   const end = steps.at(-1)?.end;

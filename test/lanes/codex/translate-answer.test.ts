@@ -43,6 +43,7 @@ function run(
     model: 'm',
     includeUsage: false,
     toolNames: new Set(['f']),
+    mustCall: false,
     parallelToolCalls: true,
     json: false,
     ...options,
@@ -134,6 +135,32 @@ describe('createAnswer', () => {
   it('gives the first tool call alone to a caller who takes one at a time', () => {
     const { answer } = run([toolCall('c1'), toolCall('c2'), responseDone], { parallelToolCalls: false });
     expect(answer.completion('tool_calls').choices[0]?.message.tool_calls).toHaveLength(1);
+  });
+
+  describe('of which a call is demanded', () => {
+    it('holds the text back until a call is there', () => {
+      const { chunks, end } = run([text('m1', 'First '), text('m1', 'this.'), toolCall('c1'), responseDone], {
+        mustCall: true,
+      });
+      expect(end).toEqual({ type: 'answered', finishReason: 'tool_calls' });
+      expect(deltas(chunks).slice(0, 2)).toEqual([{ role: 'assistant', content: '' }, { content: 'First this.' }]);
+    });
+
+    it.each([
+      ['text', [text('m1', 'No.'), message('m1', 'No.')]],
+      ['nothing', []],
+    ])('ends as no call, and without a chunk, when there is %s alone', (_, events) => {
+      const { chunks, end } = run([...events, responseDone, turnDone], { mustCall: true });
+      expect(end).toEqual({ type: 'no_call' });
+      expect(chunks).toEqual([]);
+    });
+
+    it('is the broken connection’s failure where that came first', () => {
+      const error = { name: 'responseStreamDisconnected', text: '' };
+      const { chunks, end } = run([text('m1', 'No.'), { type: 'retrying', error }], { mustCall: true });
+      expect(end).toEqual({ type: 'failed', error });
+      expect(chunks).toEqual([]);
+    });
   });
 
   it('leaves remarks out where the answer must be JSON', () => {

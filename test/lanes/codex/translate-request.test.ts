@@ -113,8 +113,8 @@ describe('translateRequest', () => {
     ['audio', { audio: { voice: 'x' } }],
     ['functions', { functions: [] }],
     ['web_search_options', { web_search_options: {} }],
-    ['tool_choice', { tools: [tool('f')], tool_choice: 'required' }],
-    ['tool_choice', { tools: [tool('f')], tool_choice: { type: 'function', function: { name: 'f' } } }],
+    ['tool_choice', { tools: [tool('f')], tool_choice: { type: 'allowed_tools', allowed_tools: {} } }],
+    ['tool_choice', { tools: [tool('f')], tool_choice: { type: 'custom', custom: { name: 'f' } } }],
     ['tools[1]', { tools: [tool('f'), { type: 'custom', custom: { name: 'g' } }] }],
     ['tools[1].function.name', { tools: [tool('f'), tool('f')] }],
     ['tools[0].function.name', { tools: [tool('exec_command')] }],
@@ -167,6 +167,41 @@ describe('translateRequest', () => {
       { type: 'function', name: 'g', description: '', inputSchema: { type: 'object', properties: {} } },
     ]);
     expect(translated({ tools, tool_choice: 'none' }).dynamicTools).toEqual([]);
+  });
+
+  it.each([
+    ['required', 'required', ['f', 'g'], 'at least one of the functions'],
+    ['one by name', { type: 'function', function: { name: 'g' } }, ['g'], 'the function `g`'],
+  ])('demands a call in words behind the history, with tool_choice %s', (_, choice, offered, words) => {
+    const request = translated({ tools: [tool('f'), tool('g')], tool_choice: choice });
+    expect(request.mustCall).toBe(true);
+    expect(request.dynamicTools.map(({ name }) => name)).toEqual(offered);
+    expect(request.items.at(-1)).toMatchObject({
+      role: 'developer',
+      content: [{ text: expect.stringContaining(words) as string }],
+    });
+    expect(request.ignoredParams).toEqual([]);
+  });
+
+  it.each([
+    ['auto', { tools: [tool('f')], tool_choice: 'auto' }],
+    ['none', { tools: [tool('f')], tool_choice: 'none' }],
+    ['no choice', { tools: [tool('f')] }],
+  ])('demands no call with %s', (_, body) => {
+    const request = translated(body);
+    expect(request.mustCall).toBe(false);
+    expect(request.items).toHaveLength(1);
+  });
+
+  it.each([
+    ['without tools', {}, 'required'],
+    ['with an empty list', { tools: [] }, 'required'],
+    ['of a function that is not there', { tools: [tool('f')] }, { type: 'function', function: { name: 'g' } }],
+  ])('takes a demanded call %s as the caller’s fault', (_, body, choice) => {
+    expect(translate({ ...body, tool_choice: choice })).toMatchObject({
+      class: 'caller_fault',
+      error: { status: 400, param: 'tool_choice' },
+    });
   });
 
   it('passes effort and verbosity on where the model has them', () => {

@@ -88,6 +88,18 @@ describe('translateResponses', () => {
     expect(translated({ tools, tool_choice: 'none' }).dynamicTools).toEqual([]);
   });
 
+  it('offers the function that must be called alone, and demands the call behind the input', () => {
+    const tools = [
+      { type: 'function', name: 'f' },
+      { type: 'function', name: 'g' },
+    ];
+    const { dynamicTools, mustCall, items } = translated({ tools, tool_choice: { type: 'function', name: 'g' } });
+    expect(mustCall).toBe(true);
+    expect(dynamicTools.map(({ name }) => name)).toEqual(['g']);
+    expect(items.at(-1)).toMatchObject({ role: 'developer' });
+    expect(translated({ tools, tool_choice: 'required' })).toMatchObject({ mustCall: true });
+  });
+
   it('holds the model to a strict schema, and asks for any other JSON in words', () => {
     const schema = { type: 'object', properties: {}, required: [], additionalProperties: false };
     const strict = { type: 'json_schema', name: 'n', schema, strict: true };
@@ -127,7 +139,7 @@ describe('translateResponses', () => {
     ['prompt', { prompt: { id: 'pmpt_1' } }],
     ['tools[0]', { tools: [{ type: 'web_search' }] }],
     ['tools[0].name', { tools: [{ type: 'function', name: 'exec_command' }] }],
-    ['tool_choice', { tool_choice: { type: 'function', name: 'f' }, tools: [{ type: 'function', name: 'f' }] }],
+    ['tool_choice', { tool_choice: { type: 'web_search_preview' }, tools: [{ type: 'function', name: 'f' }] }],
     ['reasoning.effort', { reasoning: { effort: 'ultra' } }],
     ['input[0]', { input: [{ type: 'computer_call', id: 'x' }] }],
     ['input[0].content[0]', { input: [{ role: 'user', content: [{ type: 'input_file', file_id: 'x' }] }] }],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createLaneDirectory } from '../../../lanes/policy/lane-directory.ts';
+import { createLaneLoad } from '../../../lanes/policy/lane-load.ts';
 import type { LaneView, RouteView } from '../../../lanes/policy/plan-lanes.ts';
 import { createMovableClock } from '../../support/movable-clock.ts';
 import { plantLaneDoc } from '../../support/planted.ts';
@@ -87,6 +88,22 @@ describe('the lane directory', () => {
     await expect(first).rejects.toThrow('away');
     await directory.plan('m', ALL);
     expect(reads).toBe(2);
+  });
+
+  it('puts requests that come together on lanes that share one after the other', async () => {
+    const load = createLaneLoad();
+    const directory = createLaneDirectory({
+      listLanes: async () => [plantLaneDoc('a'), plantLaneDoc('b')],
+      listRoutes: async () => [],
+      clock: createMovableClock(),
+      inFlight: load.inFlight,
+      onPlanned: (laneId) => load.expect(laneId),
+    });
+    const plans = await Promise.all(
+      Array.from({ length: 4 }, () => directory.plan('m', ALL, () => ({ seed: 'one', sticky: false }))),
+    );
+    const firsts = plans.map((plan) => (plan.known ? plan.lanes[0]?.laneId : undefined));
+    expect(firsts.map(String).toSorted()).toEqual(['a', 'a', 'b', 'b']);
   });
 
   it('lists the models of routes and of the lanes that a key may use, each once and in order', async () => {

@@ -19,6 +19,7 @@ const TABLE: Record<FailureClass, { after: number; plan: LaneState; key: LaneSta
   caller_fault: null,
   lane_unavailable: null,
   unsupported: null,
+  consent_spent: null,
   cancelled: null,
 };
 

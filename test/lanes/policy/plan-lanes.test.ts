@@ -68,6 +68,7 @@ describe('a model with a route', () => {
     expect(plan([], [route({ laneId: 'gone', model: 'm' })])).toEqual({
       known: true,
       lanes: [],
+      standings: [],
       forbidden: false,
       closed: [],
       withheld: [],

@@ -1,11 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { createSlots, type Slots } from '../../../lanes/policy/slots.ts';
+import { createSlots, type SlotPriority, type Slots } from '../../../lanes/policy/slots.ts';
 
 const never = new AbortController().signal;
 
 /** Waits for a slot and notes its name once it has it. */
-function queue(slots: Slots, admitted: string[], name: string, priority: 'interactive' | 'batch', signal = never) {
+function queue(slots: Slots, admitted: string[], name: string, priority: SlotPriority, signal = never) {
   return slots.acquire(priority, signal).then((release) => {
     admitted.push(name);
     return release;
@@ -43,6 +43,23 @@ describe('the slots of a lane', () => {
       release = (await waiting[next]) ?? release;
     }
     expect(admitted).toEqual(['running', 'person 1', 'person 2', 'batch 1', 'batch 2']);
+  });
+
+  it('admit batches by their priority behind interactive requests', async () => {
+    const slots = createSlots(1);
+    const admitted: string[] = [];
+    let release = await queue(slots, admitted, 'running', 'batch_low');
+    const waiting = [
+      queue(slots, admitted, 'low', 'batch_low'),
+      queue(slots, admitted, 'normal', 'batch'),
+      queue(slots, admitted, 'high', 'batch_high'),
+      queue(slots, admitted, 'person', 'interactive'),
+    ];
+    for (const next of [3, 2, 1, 0]) {
+      release();
+      release = (await waiting[next]) ?? release;
+    }
+    expect(admitted).toEqual(['running', 'person', 'high', 'normal', 'low']);
   });
 
   it('reject with the signal’s reason and leave the queue when it is aborted', async () => {

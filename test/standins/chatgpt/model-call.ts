@@ -51,6 +51,7 @@ export async function serveModelCall(call: ModelCall): Promise<ServedResponse | 
     instructions: request.instructions ?? '',
     input,
     tools: request.tools,
+    toolChoice: request.tool_choice,
     text: request.text,
     lastUserText: prompt.lastUserText,
   });

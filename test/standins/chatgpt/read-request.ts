@@ -9,6 +9,7 @@ export interface ResponsesRequest {
   readonly previous_response_id?: string | null;
   readonly input?: readonly ResponsesItem[];
   readonly tools?: unknown;
+  readonly tool_choice?: unknown;
   readonly text?: { readonly format?: { readonly type?: string; readonly schema?: unknown } } | null;
 }
 

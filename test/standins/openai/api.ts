@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type Attempt, type Counts, createAttemptLog } from '../attempt-log.ts';
 import { readBody, sendJson } from '../http-exchange.ts';
 import { refuse, unknownKeyRefusal, unknownModelRefusal } from './api-errors.ts';
+import { createBatchesRoute, type BatchesRoute } from './batches-route.ts';
 import { createChatRoute } from './chat-route.ts';
 import { embed } from './embeddings.ts';
 import { createResponsesRoute } from './responses-route.ts';
@@ -25,6 +26,8 @@ export interface OpenaiApi {
   script(patch: OpenaiScript): void;
   attempts(): readonly Attempt[];
   counts(): Counts;
+  /** Its files and batches, as it sees them. */
+  readonly batches: Pick<BatchesRoute, 'made' | 'files'>;
   /** Forgets the attempts; the script stays. */
   reset(): void;
   close(): Promise<void>;
@@ -40,7 +43,9 @@ export async function startOpenaiApi(options: OpenaiApiOptions = {}): Promise<Op
   const idPrefix = randomBytes(6).toString('hex');
   const answerChat = createChatRoute({ script, log, key, idPrefix });
   const answerResponses = createResponsesRoute({ script, log, key, idPrefix });
+  const batches = createBatchesRoute(script, key, () => ownUrl);
   const authorization = `Bearer ${key}`;
+  let ownUrl = '';
   let requests = 0;
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -51,6 +56,7 @@ export async function startOpenaiApi(options: OpenaiApiOptions = {}): Promise<Op
     const raw = request.method === 'POST' ? await readBody(request) : undefined;
     if (request.headers.authorization !== authorization) return sendRefusal(unknownKeyRefusal());
     const url = request.url ?? '';
+    if (await batches.handle(request, response, raw)) return;
     if (raw === undefined) {
       const models = script.current().models ?? LISTED_MODELS;
       if (url === '/v1/models')
@@ -84,9 +90,11 @@ export async function startOpenaiApi(options: OpenaiApiOptions = {}): Promise<Op
     server.listen(0, '127.0.0.1', resolve);
   });
 
+  ownUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    url: ownUrl,
     key,
+    batches,
     script: (patch) => script.patch(patch),
     attempts: () => log.attempts(),
     counts: () => log.counts(),

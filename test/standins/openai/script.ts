@@ -10,6 +10,19 @@ export interface OpenaiScript {
   readonly models?: readonly string[] | undefined;
   /** Paths that this provider does not have, as `/v1/responses`. */
   readonly missing?: readonly string[] | undefined;
+  /** How its batches go. */
+  readonly batch?: BatchScript | undefined;
+}
+
+export interface BatchScript {
+  /** Looks at a batch until it is served. Default 1. */
+  readonly polls?: number;
+  /** So many batches fail as a whole before one is served. */
+  readonly failNext?: number;
+  /** The share of the lines that are served when a batch is cancelled. Default 0. */
+  readonly doneBeforeCancel?: number;
+  /** The status with which a new batch is refused. */
+  readonly refuseWith?: number;
 }
 
 export interface ScriptState {
@@ -20,6 +33,8 @@ export interface ScriptState {
   admit(): boolean;
   /** The word that the next call fails with, if the script has one. */
   takeFailure(): string | undefined;
+  /** True when the next batch is to fail. */
+  takeBatchFailure(): boolean;
 }
 
 export function createScriptState(initial: OpenaiScript): ScriptState {
@@ -40,6 +55,11 @@ export function createScriptState(initial: OpenaiScript): ScriptState {
       const [word, ...rest] = script.failNext ?? [];
       if (word !== undefined) script = { ...script, failNext: rest };
       return word;
+    },
+    takeBatchFailure() {
+      const left = script.batch?.failNext ?? 0;
+      if (left > 0) script = { ...script, batch: { ...script.batch, failNext: left - 1 } };
+      return left > 0;
     },
   };
 }

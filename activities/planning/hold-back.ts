@@ -1,0 +1,24 @@
+import type { PlannedLane } from '../../core/contracts/lane.ts';
+import { latestMoment } from '../../core/contracts/spill.ts';
+import type { BatchDoc } from '../../store/batches.ts';
+import type { MeteredLanes } from './metered-lanes.ts';
+
+/**
+ * The rungs of a batch: lines wait for the plan as long as the deadline allows, and only then may cost money. Metered lanes
+ * that stand behind a plan lane are held back until the latest responsible moment; a lane that its owner put in front of the
+ * plan, one that is free, and all lanes of a batch that wants no waiting stand as they are. A further rung between plan and
+ * metered lanes has its place here.
+ */
+export async function holdBack(
+  metered: MeteredLanes,
+  { control, counts, expiresAt }: Pick<BatchDoc, 'control' | 'counts' | 'expiresAt'>,
+  lanes: readonly PlannedLane[],
+): Promise<readonly PlannedLane[]> {
+  const firstPlan = lanes.findIndex(({ kind }) => kind === 'plan');
+  if (control.spill === 'now' || firstPlan === -1) return lanes;
+  const behind = await metered.among(lanes.slice(firstPlan));
+  if (behind.length === 0) return lanes;
+  const remainingLines = Math.max(0, counts.total - counts.completed - counts.failed);
+  const heldUntil = latestMoment({ expiresAt, remainingLines, linesPerSecond: await metered.pace(behind) });
+  return lanes.map((lane) => (behind.includes(lane) ? { ...lane, heldUntil } : lane));
+}

@@ -1,0 +1,175 @@
+import type { Clock } from '../../core/clock.ts';
+import { lineKey } from '../../core/contracts/ids.ts';
+import type { ProviderBatchRun } from '../../core/contracts/provider-batch.ts';
+import type { Logger } from '../../core/log.ts';
+import { isJsonObject, parseJson } from '../../core/wire/json-object.ts';
+import { splitLines } from '../../core/wire/line-splitter.ts';
+import { readUsage } from '../../core/wire/usage.ts';
+import { ProviderRefusalError } from '../../lanes/openai/provider-batches.ts';
+import { NO_COSTS, type Costs } from '../../lanes/prices/costs.ts';
+import type { BatchSpendStore } from '../../store/batch-spend.ts';
+import type { ChunkReader, ChunkRow } from '../batch/load-chunk.ts';
+import { toLineEntry } from '../serve/line-entry.ts';
+import type { LineRecorder } from '../serve/line-recorder.ts';
+import { holdOf, lineOfId, type FindProviderLane, type ProviderLane } from './provider-run.ts';
+
+export interface MergeProviderBatchDeps {
+  readonly findLane: FindProviderLane;
+  readonly spend: Pick<BatchSpendStore, 'find' | 'settle'>;
+  readonly chunkReader: ChunkReader;
+  readonly recorder: LineRecorder;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Says that the work goes on, with the lines done so far. May throw to end it. */
+  readonly checkIn: (linesDone: number) => void;
+}
+
+/** Lines that are stored together. */
+const LINES_AT_A_TIME = 100;
+
+/** An answer of a provider that is about the line itself: nobody else would answer it otherwise. */
+const CALLERS_FAULT = new Set([400, 413, 415, 422]);
+
+/**
+ * Takes the outcome of a provider's batch into the batch that it was a part of: answers, and refusals that are the caller's
+ * own fault. Lines that failed otherwise keep their chance with a call. Safe to run twice: a line's outcome and what it cost
+ * are stored once.
+ * @throws Error when the provider can't be reached
+ */
+export function createMergeProviderBatch(deps: MergeProviderBatchDeps) {
+  const { findLane, spend, clock, log } = deps;
+
+  return async function mergeProviderBatch(run: ProviderBatchRun): Promise<void> {
+    const lane = findLane(run.lane.laneId);
+    const batch = await unlessGone(lane.api.read(run.providerBatchId));
+    const { inputFileId = null, outputFileId = null, errorFileId = null } = batch ?? {};
+    const rows = await rowsOf(deps, run);
+    let paidMicros = 0;
+    for (const fileId of [outputFileId, errorFileId]) {
+      // A file that is gone was taken in before: this activity runs again when its end was not heard of.
+      const content = fileId === null ? undefined : await unlessGone(lane.api.content(fileId));
+      if (content !== undefined) paidMicros += await mergeFile(deps, run, lane, content, rows);
+    }
+    const hold = holdOf(run);
+    const held = (await spend.find(run.batchId)).holds[hold];
+    if (held !== undefined) await spend.settle(run.batchId, hold, held, paidMicros);
+    for (const fileId of [inputFileId, outputFileId, errorFileId]) {
+      if (fileId === null || fileId === '') continue;
+      await lane.api
+        .removeFile(fileId)
+        .catch((error: unknown) => log.warn({ err: error, batchId: run.batchId }, 'a file stays at the provider'));
+    }
+    log.info(
+      { batchId: run.batchId, laneId: run.lane.laneId, at: clock.now(), paidMicros },
+      'a provider’s batch is in',
+    );
+  };
+}
+
+/** What the provider does not know any more is undefined. */
+async function unlessGone<Answer>(answer: Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ProviderRefusalError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+type Place = Pick<ChunkRow, 'line' | 'customId'>;
+
+/** The lines of the run by their numbers, without their bodies. */
+async function rowsOf(
+  { chunkReader, checkIn }: MergeProviderBatchDeps,
+  { batchId, firstChunk, endChunk }: ProviderBatchRun,
+): Promise<ReadonlyMap<number, Place>> {
+  const rows = new Map<number, Place>();
+  for (let chunkIndex = firstChunk; chunkIndex < endChunk; chunkIndex += 1) {
+    for (const { line, customId } of await chunkReader.read(batchId, chunkIndex)) rows.set(line, { line, customId });
+    checkIn(rows.size);
+  }
+  return rows;
+}
+
+/** Stores the outcomes of one result file. Returns what they cost. */
+async function mergeFile(
+  deps: MergeProviderBatchDeps,
+  run: ProviderBatchRun,
+  lane: ProviderLane,
+  content: AsyncIterable<Uint8Array>,
+  rows: ReadonlyMap<number, Place>,
+): Promise<number> {
+  let paidMicros = 0;
+  let writing: Promise<void>[] = [];
+  for await (const { bytes, number } of splitLines(content)) {
+    const outcome = bytes === null ? undefined : readOutcome(bytes, rows);
+    if (outcome === undefined) continue;
+    const { costs, entry } = toEntry(deps, run, lane, outcome);
+    paidMicros += costs.costMicros ?? 0;
+    writing.push(deps.recorder.record(run.batchId, entry));
+    if (writing.length < LINES_AT_A_TIME) continue;
+    await Promise.all(writing);
+    writing = [];
+    deps.checkIn(number);
+  }
+  await Promise.all(writing);
+  return paidMicros;
+}
+
+interface Outcome {
+  readonly place: Place;
+  readonly status: number;
+  readonly body: object;
+}
+
+/** What a line of a result file says; undefined for a line that has no outcome of its own there. */
+function readOutcome(bytes: Buffer, rows: ReadonlyMap<number, Place>): Outcome | undefined {
+  const said = parseJson(bytes.toString('utf8'));
+  if (!isJsonObject(said) || !isJsonObject(said['response'])) return undefined;
+  const { status_code: status, body } = said['response'];
+  const place = rows.get(lineOfId(said['custom_id']) ?? 0);
+  if (place === undefined || typeof status !== 'number' || !isJsonObject(body)) return undefined;
+  return status === 200 || CALLERS_FAULT.has(status) ? { place, status, body } : undefined;
+}
+
+function toEntry(
+  { clock }: MergeProviderBatchDeps,
+  run: ProviderBatchRun,
+  { costMicros, priceShare }: ProviderLane,
+  { place, status, body }: Outcome,
+) {
+  const at = clock.now();
+  const isAnswer = status === 200;
+  const usage = isAnswer ? readUsage((body as { usage?: unknown }).usage) : null;
+  const meterMicros = isAnswer ? costMicros(run.lane.model, usage) : null;
+  const costs: Costs = isAnswer
+    ? { costMicros: meterMicros === null ? null : Math.round(meterMicros * priceShare), meterMicros }
+    : NO_COSTS;
+  const entry = toLineEntry({
+    batchId: run.batchId,
+    keyId: run.keyId,
+    line: place.line,
+    customId: place.customId,
+    model: run.model,
+    kind: isAnswer ? 'completed' : 'failed',
+    status,
+    body: JSON.stringify(body),
+    lane: run.lane,
+    attempts: [
+      {
+        laneId: run.lane.laneId,
+        attempt: run.attempt,
+        outcome: isAnswer ? 'answered' : 'caller_fault',
+        reachedUpstream: true,
+        startedAt: at,
+        durationMs: 0,
+        reason: 'in a batch of the provider',
+      },
+    ],
+    usage,
+    costs,
+    ...(isAnswer ? { ledgerKey: `${lineKey(run.batchId, place.line)}#${run.providerBatchId}` } : {}),
+    at,
+  });
+  return { costs, entry };
+}

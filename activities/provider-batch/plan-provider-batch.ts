@@ -1,0 +1,54 @@
+import type { Clock } from '../../core/clock.ts';
+import { LINES_IN_A_CHUNK } from '../../core/contracts/batch.ts';
+import {
+  chunksForProvider,
+  type PlanProviderBatchInput,
+  type ProviderBatchInput,
+} from '../../core/contracts/provider-batch.ts';
+import { batchPriceShare } from '../../lanes/openai/batch-price.ts';
+import type { BatchStore } from '../../store/batches.ts';
+import type { KeyStore } from '../../store/keys.ts';
+import type { LaneStore } from '../../store/lanes.ts';
+import { planBatch, type PlanBatchDeps } from '../planning/plan-batch.ts';
+
+export interface PlanProviderBatchDeps extends PlanBatchDeps {
+  readonly batches: Pick<BatchStore, 'find'>;
+  readonly keys: Pick<KeyStore, 'find'>;
+  readonly lanes: Pick<LaneStore, 'find'>;
+  readonly clock: Clock;
+}
+
+/**
+ * Which part of a batch, if any, goes to the Batch API of a metered lane's provider now: the rung between the plan and calls on
+ * a key lane. Only for a batch that waits for its plan, whose lines name one model, as providers want it.
+ */
+export function createPlanProviderBatch(deps: PlanProviderBatchDeps) {
+  return async function planProviderBatch(input: PlanProviderBatchInput): Promise<ProviderBatchInput | null> {
+    const { batchId, nextChunk, endChunk } = input;
+    const batch = await deps.batches.find(batchId);
+    if (batch === null || batch.model === null || batch.control.paused) return null;
+    const { model, ownerId: keyId, counts, createdAt, inProgressAt } = batch;
+    const { lanes } = await planBatch(deps, batch, await deps.keys.find(keyId), model);
+    const planReturns = lanes.filter(({ kind }) => kind === 'plan').map(({ unavailableUntil }) => unavailableUntil);
+    const heldBack = lanes.filter(({ heldUntil }) => heldUntil !== undefined);
+    for (const lane of heldBack) {
+      const share = batchPriceShare((await deps.lanes.find(lane.laneId))?.keySettings ?? null);
+      if (share === null) continue;
+      const { heldUntil: takenBackAt = 0, unavailableUntil: _, ...ref } = lane;
+      const doneLines = counts.completed + counts.failed;
+      const chunks = chunksForProvider({
+        now: deps.clock.now(),
+        planReturnsAt: Math.min(...planReturns),
+        latestMoment: takenBackAt,
+        startedAt: inProgressAt ?? createdAt,
+        doneLines,
+        remainingLines: counts.total - doneLines,
+        openChunks: endChunk - nextChunk,
+        linesInAChunk: LINES_IN_A_CHUNK,
+      });
+      if (chunks === 0) return null;
+      return { batchId, keyId, lane: ref, model, firstChunk: endChunk - chunks, endChunk, takenBackAt };
+    }
+    return null;
+  };
+}

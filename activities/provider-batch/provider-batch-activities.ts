@@ -1,0 +1,42 @@
+import type { CostMicros } from '../../lanes/prices/costs.ts';
+import { ProviderRefusalError, type ProviderBatchStatus } from '../../lanes/openai/provider-batches.ts';
+import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
+import type { ProviderBatchActivities } from '../activities.ts';
+import type { ProviderBatchRun } from '../../core/contracts/provider-batch.ts';
+import { createMergeProviderBatch, type MergeProviderBatchDeps } from './merge-provider-batch.ts';
+import type { ProviderLane } from './provider-run.ts';
+import { createSubmitProviderBatch, type SubmitProviderBatchDeps } from './submit-provider-batch.ts';
+
+interface ProviderBatchDeps extends Omit<SubmitProviderBatchDeps & MergeProviderBatchDeps, 'findLane'> {
+  readonly host: LaneHost;
+  /** Prices of lanes whose owner has set none. */
+  readonly costMicros: CostMicros;
+}
+
+/** What a worker does at the Batch API of a key lane's provider. */
+export function createProviderBatchActivities(deps: ProviderBatchDeps): ProviderBatchActivities {
+  const findLane = (laneId: string): ProviderLane => {
+    const hosted = deps.host.find(laneId);
+    if (hosted?.providerBatches === undefined) throw new Error(`Lane ${laneId} is not here, or has no Batch API.`);
+    return { ...hosted.providerBatches, costMicros: hosted.costMicros ?? deps.costMicros };
+  };
+  return {
+    submitProviderBatch: createSubmitProviderBatch({ ...deps, findLane }),
+
+    /** One that can't be read now runs on as far as anybody knows; one that the provider does not know any more has failed. */
+    async readProviderBatch({ lane, batchId, providerBatchId }: ProviderBatchRun): Promise<ProviderBatchStatus> {
+      try {
+        return (await findLane(lane.laneId).api.read(providerBatchId)).status;
+      } catch (error) {
+        deps.log.warn({ err: error, batchId, laneId: lane.laneId }, 'a batch of a provider could not be looked at');
+        return error instanceof ProviderRefusalError && error.status === 404 ? 'failed' : 'running';
+      }
+    },
+
+    async cancelProviderBatch({ lane, providerBatchId }: ProviderBatchRun): Promise<void> {
+      await findLane(lane.laneId).api.cancel(providerBatchId);
+    },
+
+    mergeProviderBatch: createMergeProviderBatch({ ...deps, findLane }),
+  };
+}

@@ -1,0 +1,35 @@
+import type { ProviderBatchTry } from '../../core/contracts/provider-batch.ts';
+import type { CostMicros } from '../../lanes/prices/costs.ts';
+import type { ProviderBatches } from '../../lanes/openai/provider-batches.ts';
+
+/** A key lane whose provider has a Batch API. */
+export interface ProviderLane {
+  readonly api: ProviderBatches;
+  /** What a line costs there, as a share of its usual price. */
+  readonly priceShare: number;
+  readonly costMicros: CostMicros;
+}
+
+/** @throws Error when this process does not host the lane, or it has no Batch API */
+export type FindProviderLane = (laneId: string) => ProviderLane;
+
+/** By which the batch of this try is found at the provider. */
+export function markerOf({ batchId, firstChunk, attempt }: ProviderBatchTry): string {
+  return `${batchId}:${firstChunk}:${attempt}`;
+}
+
+/** The name of the money that this try holds. */
+export function holdOf({ firstChunk, attempt }: ProviderBatchTry): string {
+  return `provider-${firstChunk}-${attempt}`;
+}
+
+/** How a line is called at the provider: the caller's own name for it stays here. */
+export function lineId(line: number): string {
+  return `line-${line}`;
+}
+
+/** The line's number, or undefined for a name that is not ours. */
+export function lineOfId(id: unknown): number | undefined {
+  const digits = typeof id === 'string' ? /^line-([1-9]\d{0,5})$/.exec(id)?.[1] : undefined;
+  return digits === undefined ? undefined : Number(digits);
+}

@@ -1,0 +1,98 @@
+import type { ProviderBatchTry, SubmittedBatch } from '../../core/contracts/provider-batch.ts';
+import type { Logger } from '../../core/log.ts';
+import { PROVIDER_OPERATIONS } from '../../lanes/openai/provider-operation.ts';
+import { mostCost } from '../../lanes/prices/most-cost.ts';
+import { ProviderRefusalError } from '../../lanes/openai/provider-batches.ts';
+import type { BatchResultStore } from '../../store/batch-results.ts';
+import type { BatchSpendStore } from '../../store/batch-spend.ts';
+import type { BatchStore } from '../../store/batches.ts';
+import type { ChunkReader, ChunkRow } from '../batch/load-chunk.ts';
+import { holdOf, lineId, markerOf, type FindProviderLane } from './provider-run.ts';
+
+export interface SubmitProviderBatchDeps {
+  readonly findLane: FindProviderLane;
+  readonly batches: Pick<BatchStore, 'find'>;
+  readonly results: Pick<BatchResultStore, 'outcomes'>;
+  readonly spend: Pick<BatchSpendStore, 'hold' | 'settle'>;
+  readonly chunkReader: ChunkReader;
+  readonly log: Logger;
+  /** Says that the work goes on, with the chunks done so far. May throw to end it. */
+  readonly checkIn: (chunksDone: number) => void;
+}
+
+/**
+ * Sends lines that have no outcome to the provider's own Batch API, within the consent of their batch. Safe to run twice: what
+ * was made before a crash is found again by its marker.
+ * @throws Error when the provider can't be reached
+ */
+export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
+  const { findLane, batches, spend, log } = deps;
+
+  return async function submitProviderBatch(run: ProviderBatchTry): Promise<SubmittedBatch> {
+    const { batchId, lane } = run;
+    const { api, priceShare } = findLane(lane.laneId);
+    const marker = markerOf(run);
+    const before = await api.find(marker);
+    if (before !== undefined) return { sent: true, providerBatchId: before.id };
+
+    const batch = await batches.find(batchId);
+    if (batch === null) return { sent: false, why: 'the batch is gone' };
+    const { lines, micros } = await survey(deps, run);
+    if (lines === 0) return { sent: false, why: 'no line is left' };
+    if (micros === null && batch.spend.maxMicros !== null) return { sent: false, why: 'no price is known' };
+    const held = Math.ceil((micros ?? 0) * priceShare);
+    const hold = holdOf(run);
+    if (!(await spend.hold(batchId, hold, held))) return { sent: false, why: 'the limit of the batch is too low' };
+    try {
+      const { id } = await api.create({ marker, endpoint: batch.endpoint, lines: linesOf(deps, run) });
+      return { sent: true, providerBatchId: id };
+    } catch (error) {
+      if (!(error instanceof ProviderRefusalError) || error.status >= 500 || error.status === 429) throw error;
+      await spend.settle(batchId, hold, held, 0);
+      log.warn(
+        { batchId, laneId: lane.laneId, status: error.status },
+        'a provider takes no batch; its lines go singly',
+      );
+      return { sent: false, why: `the provider refuses it with ${error.status}` };
+    }
+  };
+}
+
+/** How many lines there are, and what they may cost; null where the price of one is not known. */
+async function survey(
+  deps: SubmitProviderBatchDeps,
+  run: ProviderBatchTry,
+): Promise<{ lines: number; micros: number | null }> {
+  const { costMicros } = deps.findLane(run.lane.laneId);
+  let lines = 0;
+  let micros: number | null = 0;
+  for await (const row of openRows(deps, run)) {
+    const line = mostCost(costMicros, { ...row, model: run.lane.model });
+    lines += 1;
+    micros = micros === null || line === null ? null : micros + line;
+  }
+  return { lines, micros };
+}
+
+async function* linesOf(deps: SubmitProviderBatchDeps, run: ProviderBatchTry): AsyncGenerator<string, void, undefined> {
+  for await (const { line, operation, body } of openRows(deps, run)) {
+    const { path } = PROVIDER_OPERATIONS[operation];
+    const request = { ...body, model: run.lane.model };
+    yield `${JSON.stringify({ custom_id: lineId(line), method: 'POST', url: `/v1${path}`, body: request })}\n`;
+  }
+}
+
+/** The rows of the run that have no outcome and name its model. */
+async function* openRows(
+  { chunkReader, results, checkIn }: SubmitProviderBatchDeps,
+  { batchId, model, firstChunk, endChunk }: ProviderBatchTry,
+): AsyncGenerator<ChunkRow, void, undefined> {
+  for (let chunkIndex = firstChunk; chunkIndex < endChunk; chunkIndex += 1) {
+    const rows = await chunkReader.read(batchId, chunkIndex);
+    const [first] = rows;
+    if (first === undefined) continue;
+    const done = new Set((await results.outcomes(batchId, first.line, rows.length)).map(({ line }) => line));
+    for (const row of rows) if (row.body['model'] === model && !done.has(row.line)) yield row;
+    checkIn(chunkIndex - firstChunk + 1);
+  }
+}

@@ -1,0 +1,45 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../core/clock.ts';
+import type { BatchControl } from '../../core/contracts/batch-control.ts';
+import { REPLAN_AT_LEAST_AFTER_MS } from '../../core/contracts/timings.ts';
+import type { BatchControlStore } from '../../store/batch-control.ts';
+
+/** How old the picture of a batch's control may be: lines that wait for a slot look at it when they get one. */
+const GOOD_FOR_MS = 500;
+
+/** Why a line must not go out after all, and until when it is not worth asking again. */
+export interface HeldBack {
+  readonly why: string;
+  /** Unix milliseconds. */
+  readonly until: number;
+}
+
+interface BatchGateDeps {
+  readonly batchControl: Pick<BatchControlStore, 'find'>;
+  readonly clock: Clock;
+}
+
+/**
+ * The last look before a line goes out. Its batch may have been paused, or its consent withdrawn, while it waited for its slot.
+ */
+export function createBatchGate({ batchControl, clock }: BatchGateDeps) {
+  const controls = new LRUCache<string, Promise<BatchControl | null>>({ max: 1_000, ttl: GOOD_FOR_MS });
+  const read = (batchId: string): Promise<BatchControl | null> => {
+    const known = controls.get(batchId);
+    if (known !== undefined) return known;
+    const reading = batchControl.find(batchId);
+    controls.set(batchId, reading);
+    reading.catch(() => controls.delete(batchId));
+    return reading;
+  };
+
+  return async function heldBack(batchId: string, isMetered: boolean): Promise<HeldBack | undefined> {
+    const control = await read(batchId);
+    const until = clock.now() + REPLAN_AT_LEAST_AFTER_MS;
+    if (control?.paused === true) return { why: 'the batch is paused', until };
+    if (isMetered && control?.metered === 'never') return { why: 'the batch may not cost anything any more', until };
+    return undefined;
+  };
+}
+
+export type BatchGate = ReturnType<typeof createBatchGate>;

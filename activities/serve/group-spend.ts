@@ -1,0 +1,148 @@
+import { Context } from '@temporalio/activity';
+import type { Clock } from '../../core/clock.ts';
+import type { BatchSpend } from '../../core/contracts/batch-spend.ts';
+import type { ServeLinesInput } from '../../core/contracts/batch.ts';
+import type { AttemptFailure } from '../../core/contracts/failure.ts';
+import { holdKey, isDeadHold } from '../../core/contracts/holds.ts';
+import { REPLAN_AT_LEAST_AFTER_MS } from '../../core/contracts/timings.ts';
+import type { Logger } from '../../core/log.ts';
+import { persist } from '../../core/persist.ts';
+import type { CostMicros } from '../../lanes/prices/costs.ts';
+import { meterOf } from '../../lanes/prices/lane-prices.ts';
+import { mostCost } from '../../lanes/prices/most-cost.ts';
+import type { BatchSpendStore } from '../../store/batch-spend.ts';
+import type { LedgerStore } from '../../store/ledger.ts';
+import type { ChunkRow } from '../batch/load-chunk.ts';
+import { settleLostDeliveries } from './lost-deliveries.ts';
+
+export interface GroupSpendDeps {
+  readonly batchSpend: BatchSpendStore;
+  readonly ledger: Pick<LedgerStore, 'listOfItem'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What a group of lines may spend. */
+export interface GroupSpend {
+  readonly isMetered: boolean;
+  /** The most that a line may cost; undefined for a line that may not go out. */
+  held(line: number): number | undefined;
+  /** Why the lines that may not go out may not. */
+  readonly refusal: AttemptFailure | undefined;
+  /** Counts what a line cost, or may have cost. */
+  charge(micros: number): void;
+  /** Ends the hold with what was charged. */
+  settle(): Promise<void>;
+}
+
+/** Room is tried for so often: it changes while others hold and settle. */
+const TRIES = 5;
+
+/**
+ * Holds what a group of lines may cost at most before any of them goes out, or as many lines of it as there is room for. Every
+ * delivery of the activity has a hold of its own; what a lost one left is settled first.
+ * @param rows the lines that still have no outcome
+ */
+export async function openGroupSpend(
+  deps: GroupSpendDeps,
+  { batchId, chunkIndex, lane, lines }: ServeLinesInput,
+  rows: readonly ChunkRow[],
+  costMicros: CostMicros,
+): Promise<GroupSpend> {
+  const { batchSpend, clock, log } = deps;
+  const meter = lane.kind === 'plan' ? 'free' : meterOf(costMicros, lane.model);
+  if (meter === 'free' || rows.length === 0) return free(meter !== 'free');
+  if (meter === 'unknown') {
+    if ((await batchSpend.find(batchId)).maxMicros === null) return free(true);
+    return { ...free(true), held: () => undefined, refusal: noConsent(`the price of ${lane.model} is unknown`) };
+  }
+
+  const { info } = Context.current();
+  const keyOf = (delivery: number): string =>
+    holdKey({
+      scheduledAt: info.scheduledTimestampMs,
+      chunkIndex,
+      activityId: info.activityId,
+      runId: info.workflowExecution?.runId ?? '',
+      delivery,
+    });
+  const most = rows.map(({ line, operation, body, bodyText }) => ({
+    line,
+    micros: mostCost(costMicros, { operation, body, bodyText, model: lane.model }) ?? 0,
+  }));
+  const mostOf = new Map(most.map(({ line, micros }) => [line, micros]));
+  if (info.attempt > 1) await settleLostDeliveries(deps, { batchId, lines, mostOf, keyOf, delivery: info.attempt });
+
+  const hold = keyOf(info.attempt);
+  const admitted = await holdAsMany(
+    batchSpend,
+    batchId,
+    hold,
+    most.map(({ micros }) => micros),
+  );
+  const allowed = new Map(most.slice(0, admitted).map(({ line, micros }) => [line, micros]));
+  const heldMicros = [...allowed.values()].reduce((total, micros) => total + micros, 0);
+  const next = most[admitted];
+  let spentMicros = 0;
+  return {
+    isMetered: true,
+    held: (line) => allowed.get(line),
+    refusal: next === undefined ? undefined : whyNoRoom(await batchSpend.find(batchId), hold, next.micros, clock.now()),
+    charge: (micros) => (spentMicros += micros),
+    async settle() {
+      if (admitted > 0) await persist(log, () => batchSpend.settle(batchId, hold, heldMicros, spentMicros));
+    },
+  };
+}
+
+/** Holds what the first of the lines may cost, as many as there is room for, and says how many. */
+async function holdAsMany(
+  batchSpend: BatchSpendStore,
+  batchId: string,
+  hold: string,
+  micros: readonly number[],
+): Promise<number> {
+  const sum = (count: number): number => micros.slice(0, count).reduce((total, one) => total + one, 0);
+  let fits = micros.length;
+  for (let tries = 0; fits > 0 && tries < TRIES; tries++) {
+    if (await batchSpend.hold(batchId, hold, sum(fits))) return fits;
+    const { roomMicros } = await batchSpend.find(batchId);
+    fits = micros.findLastIndex((_, index) => sum(index + 1) <= roomMicros) + 1;
+  }
+  return 0;
+}
+
+/** What is held, by others or by lines of this very group, may come back, and then there is room; what nobody holds is spent. */
+function whyNoRoom(
+  { roomMicros, holds }: BatchSpend,
+  ownHold: string,
+  neededMicros: number,
+  now: number,
+): AttemptFailure {
+  const alive = Object.entries(holds).filter(([key]) => key === ownHold || !isDeadHold(key, now));
+  const mayComeBack = alive.reduce((total, [, micros]) => total + micros, 0);
+  if (neededMicros > roomMicros + mayComeBack) return noConsent('the spend limit of the batch leaves no room for it');
+  return {
+    class: 'lane_unavailable',
+    answerStarted: false,
+    reachedUpstream: false,
+    // What lines of this group leave over is known when this is read.
+    unavailableUntil: Object.hasOwn(holds, ownHold) ? now : now + REPLAN_AT_LEAST_AFTER_MS,
+    reason: 'what other lines may cost takes up the spend limit of the batch for now',
+  };
+}
+
+function noConsent(reason: string): AttemptFailure {
+  return { class: 'consent_spent', answerStarted: false, reachedUpstream: false, reason };
+}
+
+/** Nothing is held, and nothing counted. */
+function free(isMetered: boolean): GroupSpend {
+  return {
+    isMetered,
+    held: () => 0,
+    refusal: undefined,
+    charge: () => undefined,
+    settle: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,43 @@
+import { batchEventId, type BatchAnnouncement, type WebhookEventType } from '../../core/contracts/webhook.ts';
+import type { BatchDoc, BatchStore } from '../../store/batches.ts';
+import type { WebhookStore } from '../../store/webhooks.ts';
+
+interface AnnounceBatchDeps {
+  readonly batches: Pick<BatchStore, 'find'>;
+  readonly webhooks: Pick<WebhookStore, 'listenersOf'>;
+}
+
+/**
+ * The activity that says who is to hear of a batch's end. It sends nothing: each endpoint's delivery is a workflow of its own,
+ * with an id made of event and endpoint. Null while the batch is not over, or when it is gone.
+ */
+export function createAnnounceBatch({ batches, webhooks }: AnnounceBatchDeps) {
+  return async function announceBatch({ batchId }: { readonly batchId: string }): Promise<BatchAnnouncement | null> {
+    const batch = await batches.find(batchId);
+    const end = batch === null ? null : endOf(batch);
+    if (batch === null || end === null) return null;
+    return {
+      event: { id: batchEventId(batchId), ...end, dataId: batchId },
+      endpointIds: await webhooks.listenersOf(batch.ownerId, end.type),
+    };
+  };
+}
+
+function endOf(batch: BatchDoc): { type: WebhookEventType; createdAt: number } | null {
+  const at = (time: number | null): number => time ?? batch.createdAt;
+  switch (batch.status) {
+    case 'completed':
+      return { type: 'batch.completed', createdAt: at(batch.completedAt) };
+    case 'failed':
+      return { type: 'batch.failed', createdAt: at(batch.failedAt) };
+    case 'expired':
+      return { type: 'batch.expired', createdAt: at(batch.expiredAt) };
+    case 'cancelled':
+      return { type: 'batch.cancelled', createdAt: at(batch.cancelledAt) };
+    case 'validating':
+    case 'in_progress':
+    case 'finalizing':
+    case 'cancelling':
+      return null;
+  }
+}

@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import type { Dispatcher } from 'undici';
+import { isJsonObject, parseJson, type JsonObject } from '../../core/wire/json-object.ts';
+import { ERROR_BODY_LIMIT_BYTES, readText } from './bounded-body.ts';
+
+/** What is sent to the provider: everything but its address and the key. */
+export interface ProviderRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** Below the lane's base URL. */
+  readonly path: string;
+  readonly contentType?: string;
+  readonly body?: string | AsyncIterable<Uint8Array>;
+}
+
+export type SendToProvider = (request: ProviderRequest) => Promise<Dispatcher.ResponseData>;
+
+export type ProviderBatchStatus = 'running' | 'completed' | 'failed' | 'expired' | 'cancelled';
+
+/** A batch at the provider. */
+export interface ProviderBatch {
+  readonly id: string;
+  readonly status: ProviderBatchStatus;
+  readonly inputFileId: string;
+  readonly outputFileId: string | null;
+  readonly errorFileId: string | null;
+}
+
+export interface ProviderBatchRequest {
+  /** By which it is found again after a crash between its creation and our note of it. */
+  readonly marker: string;
+  readonly endpoint: string;
+  /** Lines of JSON, each with its line feed. */
+  readonly lines: AsyncIterable<string>;
+}
+
+/** The provider's own Files and Batches API: slower than calls, at a part of their price. */
+export interface ProviderBatches {
+  /** Uploads the lines and makes a batch of them. @throws ProviderRefusalError, or the connection's error */
+  create(request: ProviderBatchRequest): Promise<ProviderBatch>;
+  /** One of its newest batches that was made with this marker. */
+  find(marker: string): Promise<ProviderBatch | undefined>;
+  read(batchId: string): Promise<ProviderBatch>;
+  /** Safe to repeat; one that is over stays as it is. */
+  cancel(batchId: string): Promise<void>;
+  /** The bytes of a result file. */
+  content(fileId: string): Promise<AsyncIterable<Uint8Array>>;
+  /** Removes a file; one that is gone is no error. */
+  removeFile(fileId: string): Promise<void>;
+}
+
+/** The provider answered, and not with what was asked for. */
+export class ProviderRefusalError extends Error {
+  override readonly name = 'ProviderRefusalError';
+  readonly status: number;
+  constructor(what: string, status: number) {
+    super(`The provider answered ${status} when ${what}.`);
+    this.status = status;
+  }
+}
+
+/** Under this name the marker stands in the batch's metadata at the provider. */
+const MARKER = 'flatlane_part';
+
+/** Batches that are looked through for a marker: those of the last minutes are among them. */
+const NEWEST = 100;
+
+const STATUS: Readonly<Record<string, ProviderBatchStatus>> = {
+  completed: 'completed',
+  failed: 'failed',
+  expired: 'expired',
+  cancelled: 'cancelled',
+};
+
+export function createProviderBatches(send: SendToProvider): ProviderBatches {
+  const ask = async (what: string, request: ProviderRequest): Promise<JsonObject> => {
+    const { statusCode, body } = await send(request);
+    const text = await readText(body, ERROR_BODY_LIMIT_BYTES);
+    const answer = parseJson(text);
+    if (statusCode !== 200 || !isJsonObject(answer)) throw new ProviderRefusalError(what, statusCode);
+    return answer;
+  };
+  const post = (what: string, path: string, body: object = {}): Promise<JsonObject> =>
+    ask(what, { method: 'POST', path, contentType: 'application/json', body: JSON.stringify(body) });
+
+  const removeFile = async (fileId: string): Promise<void> => {
+    const { body } = await send({ method: 'DELETE', path: `/files/${encodeURIComponent(fileId)}` });
+    await body.dump();
+  };
+
+  return {
+    async create({ marker, endpoint, lines }) {
+      const boundary = `flatlane-${randomBytes(16).toString('hex')}`;
+      const file = await ask('a file was sent to it', {
+        method: 'POST',
+        path: '/files',
+        contentType: `multipart/form-data; boundary=${boundary}`,
+        body: multipart(boundary, lines),
+      });
+      const inputFileId = idOf(file);
+      try {
+        return toProviderBatch(
+          await post('a batch was asked of it', '/batches', {
+            input_file_id: inputFileId,
+            endpoint,
+            completion_window: '24h',
+            metadata: { [MARKER]: marker },
+          }),
+        );
+      } catch (error) {
+        if (error instanceof ProviderRefusalError) await removeFile(inputFileId).catch(() => undefined);
+        throw error;
+      }
+    },
+
+    async find(marker) {
+      const { data } = await ask('its batches were listed', { method: 'GET', path: `/batches?limit=${NEWEST}` });
+      const found = Array.isArray(data)
+        ? data.find((one) => isJsonObject(one) && isJsonObject(one['metadata']) && one['metadata'][MARKER] === marker)
+        : undefined;
+      return isJsonObject(found) ? toProviderBatch(found) : undefined;
+    },
+
+    read: async (batchId) =>
+      toProviderBatch(
+        await ask('a batch was looked at', { method: 'GET', path: `/batches/${encodeURIComponent(batchId)}` }),
+      ),
+
+    async cancel(batchId) {
+      const { body } = await send({
+        method: 'POST',
+        path: `/batches/${encodeURIComponent(batchId)}/cancel`,
+        contentType: 'application/json',
+        body: '{}',
+      });
+      await body.dump();
+    },
+
+    async content(fileId) {
+      const { statusCode, body } = await send({
+        method: 'GET',
+        path: `/files/${encodeURIComponent(fileId)}/content`,
+      });
+      if (statusCode !== 200) {
+        await body.dump();
+        throw new ProviderRefusalError('a result file was read', statusCode);
+      }
+      return body;
+    },
+
+    removeFile,
+  };
+}
+
+function toProviderBatch(batch: JsonObject): ProviderBatch {
+  const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+  return {
+    id: idOf(batch),
+    status: STATUS[String(batch['status'])] ?? 'running',
+    inputFileId: text(batch['input_file_id']) ?? '',
+    outputFileId: text(batch['output_file_id']),
+    errorFileId: text(batch['error_file_id']),
+  };
+}
+
+function idOf({ id }: JsonObject): string {
+  if (typeof id !== 'string' || id === '') throw new ProviderRefusalError('an id was expected', 200);
+  return id;
+}
+
+async function* multipart(boundary: string, lines: AsyncIterable<string>): AsyncGenerator<Uint8Array, void, undefined> {
+  const part = (head: string): Uint8Array =>
+    Buffer.from(`--${boundary}\r\ncontent-disposition: form-data; ${head}\r\n`);
+  yield part('name="purpose"\r\n\r\nbatch');
+  yield part('name="file"; filename="lines.jsonl"\r\ncontent-type: application/jsonl\r\n');
+  for await (const line of lines) yield Buffer.from(line);
+  yield Buffer.from(`\r\n--${boundary}--\r\n`);
+}

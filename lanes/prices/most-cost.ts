@@ -1,0 +1,64 @@
+import type { Operation, TokenUsage } from '../../core/lane-port.ts';
+import type { CostMicros } from './costs.ts';
+import { outputLimit } from './output-limits.ts';
+
+/**
+ * An image that a URL names costs no more than this: gpt-4o-mini, the dearest in tokens, takes 2,833 and 5,667 for each of at
+ * most eight tiles.
+ */
+const IMAGE_TOKENS = 50_000;
+
+/** A file that is named by an id or a URL may be of any length: it costs no more than the longest context there is. */
+const FILE_TOKENS = 1_100_000;
+
+export interface PricedRequest {
+  readonly operation: Operation;
+  readonly body: Readonly<Record<string, unknown>>;
+  /** The body as JSON text. */
+  readonly bodyText: string;
+  /** The model's name at the lane. */
+  readonly model: string;
+}
+
+/**
+ * What a request may cost at most, in millionths of a dollar; null where the price is unknown. A token stands for at least one
+ * byte of the body, and what a message costs beside its text is less than its JSON; so bytes bound the prompt. The answer is
+ * bounded by what the request asks for, else by what the model writes at most.
+ */
+export function mostCost(costMicros: CostMicros, request: PricedRequest): number | null {
+  const promptTokens = promptBound(request);
+  const completionTokens = answerBound(request);
+  const usage = (cachedPromptTokens: number): TokenUsage => ({
+    promptTokens,
+    cachedPromptTokens,
+    completionTokens,
+    reasoningTokens: 0,
+  });
+  const fresh = costMicros(request.model, usage(0));
+  const cached = costMicros(request.model, usage(promptTokens));
+  // An owner's own price may be higher for what is cached.
+  return fresh === null || cached === null ? null : Math.max(fresh, cached);
+}
+
+function promptBound({ bodyText }: PricedRequest): number {
+  const images = count(bodyText, /"type":"(?:image_url|input_image)"/g);
+  const files = count(bodyText, /"(?:file_id|file_url)":"/g);
+  return Buffer.byteLength(bodyText) + images * IMAGE_TOKENS + files * FILE_TOKENS;
+}
+
+function answerBound({ operation, body, model }: PricedRequest): number {
+  if (operation === 'embeddings') return 0;
+  const asked =
+    operation === 'responses' ? [body['max_output_tokens']] : [body['max_completion_tokens'], body['max_tokens']];
+  const bound = asked.find(isCount) ?? outputLimit(model);
+  const answers = operation === 'chat' && isCount(body['n']) ? body['n'] : 1;
+  return bound * answers;
+}
+
+function count(text: string, pattern: RegExp): number {
+  return text.match(pattern)?.length ?? 0;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}

@@ -1,0 +1,65 @@
+import type { Db } from 'mongodb';
+import { TERMINAL_BATCH_STATES } from '../core/contracts/batch.ts';
+import { newSpend, UNLIMITED_MICROS, type BatchSpend } from '../core/contracts/batch-spend.ts';
+import type { BatchDoc } from './batches.ts';
+
+/** Money of batches. Every step is one conditional update of one document, so no two of them can take the same cent. */
+export function createBatchSpendStore(db: Db) {
+  const batches = db.collection<BatchDoc>('batches');
+  const find = async (batchId: string): Promise<BatchSpend> =>
+    (await batches.findOne({ _id: batchId }, { projection: { spend: 1 } }))?.spend ?? newSpend(null);
+
+  return {
+    find,
+
+    /**
+     * Holds an amount for an attempt. True when it is held, also by an earlier try of the same attempt whose answer was lost.
+     * @param hold the key of the attempt: no dot and no dollar sign
+     */
+    async hold(batchId: string, hold: string, micros: number): Promise<boolean> {
+      const { matchedCount } = await batches.updateOne(
+        {
+          _id: batchId,
+          'spend.roomMicros': { $gte: micros },
+          [`spend.holds.${hold}`]: { $exists: false },
+        },
+        { $inc: { 'spend.roomMicros': -micros }, $set: { [`spend.holds.${hold}`]: micros } },
+      );
+      return matchedCount === 1 || Object.hasOwn((await find(batchId)).holds, hold);
+    },
+
+    /** Ends a hold with what was spent of it. False when it was ended before: what was spent is counted once. */
+    async settle(batchId: string, hold: string, heldMicros: number, spentMicros: number): Promise<boolean> {
+      const { matchedCount } = await batches.updateOne(
+        { _id: batchId, [`spend.holds.${hold}`]: { $exists: true } },
+        {
+          $inc: { 'spend.roomMicros': heldMicros - spentMicros, 'spend.paidMicros': spentMicros },
+          $unset: { [`spend.holds.${hold}`]: '' },
+        },
+      );
+      return matchedCount === 1;
+    },
+
+    /**
+     * Sets the limit of a batch that is not over; what is paid and held stays counted. Null when it is over.
+     * @param maxMicros null for no limit
+     */
+    async setMax(batchId: string, maxMicros: number | null): Promise<BatchDoc | null> {
+      for (;;) {
+        const before = (await find(batchId)).maxMicros;
+        const roomMicros = (maxMicros ?? UNLIMITED_MICROS) - (before ?? UNLIMITED_MICROS);
+        const changed = await batches.findOneAndUpdate(
+          { _id: batchId, 'spend.maxMicros': before, status: { $nin: [...TERMINAL_BATCH_STATES] } },
+          { $set: { 'spend.maxMicros': maxMicros }, $inc: { 'spend.roomMicros': roomMicros } },
+          { returnDocument: 'after' },
+        );
+        if (changed !== null) return changed;
+        const now = await batches.findOne({ _id: batchId });
+        // Somebody else has changed the limit between the two; else the batch is over.
+        if (now === null || TERMINAL_BATCH_STATES.includes(now.status)) return null;
+      }
+    },
+  };
+}
+
+export type BatchSpendStore = ReturnType<typeof createBatchSpendStore>;

@@ -1,0 +1,165 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createProviderBatchActivities } from '../../activities/provider-batch/provider-batch-activities.ts';
+import { createLineRecorder } from '../../activities/serve/line-recorder.ts';
+import { newSpend } from '../../core/contracts/batch-spend.ts';
+import type { ProviderBatchRun, ProviderBatchTry } from '../../core/contracts/provider-batch.ts';
+import { lineKey } from '../../core/contracts/ids.ts';
+import { createLogger } from '../../core/log.ts';
+import { createKeyLane, type KeyLane } from '../../lanes/openai/key-lane.ts';
+import type { HostedLane } from '../../lanes/policy/hosted-lane.ts';
+import { createPriceList } from '../../lanes/prices/price-list.ts';
+import { startOpenaiApi, type OpenaiApi } from '../standins/openai/api.ts';
+import { createBatchWorld, OWNER, result, type BatchWorld } from '../support/batch-world.ts';
+import { batchLine } from '../support/batch-run.ts';
+import { openTestDatabase, type TestDatabase } from '../support/mongodb.ts';
+
+const MODEL = 'gpt-5.5';
+const LANE = { laneId: 'lane_key', kind: 'key', alias: 'meter', model: MODEL, concurrency: 8 } as const;
+const log = createLogger('silent', 'test');
+const prices = createPriceList();
+
+let database: TestDatabase;
+let world: BatchWorld;
+let provider: OpenaiApi;
+let lane: KeyLane;
+beforeAll(async () => {
+  database = await openTestDatabase();
+  world = await createBatchWorld(database);
+});
+afterAll(() => database.release());
+beforeEach(async () => {
+  provider = await startOpenaiApi();
+  const address = { baseUrl: provider.url, apiKey: provider.key, allowPrivateAddresses: true };
+  lane = createKeyLane({ laneId: LANE.laneId, alias: LANE.alias, ...address, clock: world.clock, log });
+});
+afterEach(async () => {
+  await lane.close();
+  await provider.close();
+});
+
+/** A batch of lines, of which one asks for another model and some texts are given. */
+async function start(
+  texts: readonly string[],
+  maxMicros: number | null = null,
+): Promise<{ batchId: string; run: ProviderBatchTry }> {
+  const lines = texts.map((text, index) => batchLine(`row-${index + 1}`, text === 'other' ? 'gpt-5' : MODEL, text));
+  const file = await world.putFile(`${lines.join('\n')}\n`);
+  const { _id: batchId } = await world.putBatch(file._id, { spend: newSpend(maxMicros) });
+  await world.validateBatch({ batchId });
+  const run = {
+    batchId,
+    keyId: OWNER,
+    lane: LANE,
+    model: MODEL,
+    firstChunk: 0,
+    endChunk: 1,
+    takenBackAt: 0,
+    attempt: 1,
+  };
+  return { batchId, run };
+}
+
+function createActivities() {
+  const hosted = { lane, providerBatches: { api: lane.batches, priceShare: 0.5 } } as unknown as HostedLane;
+  return createProviderBatchActivities({
+    ...world,
+    spend: world.batchSpend,
+    recorder: createLineRecorder({ ...world, log }),
+    host: { find: (laneId) => (laneId === LANE.laneId ? hosted : undefined) },
+    costMicros: prices.costMicros.bind(prices),
+    checkIn: () => undefined,
+    log,
+  });
+}
+
+async function sent(run: ProviderBatchTry): Promise<ProviderBatchRun> {
+  const submitted = await createActivities().submitProviderBatch(run);
+  if (!submitted.sent) throw new Error(submitted.why);
+  return { ...run, providerBatchId: submitted.providerBatchId };
+}
+
+describe("a part of a batch at the provider's Batch API", () => {
+  it('comes back whole, at half the price, and is paid once however often it is taken in', async () => {
+    const { batchId, run } = await start(['a', 'b', 'c'], 10_000_000);
+    const activities = createActivities();
+    const taken = await sent(run);
+    expect(Object.keys((await world.batchSpend.find(batchId)).holds)).toHaveLength(1);
+    expect(await activities.readProviderBatch(taken)).toBe('completed');
+    await activities.mergeProviderBatch(taken);
+    await activities.mergeProviderBatch(taken);
+    const ledger = await world.ledger.listOfBatch(batchId);
+    expect(ledger).toHaveLength(3);
+    for (const { costMicros, meterMicros } of ledger) {
+      expect(meterMicros).toBeGreaterThan(0);
+      expect(costMicros).toBe(Math.round((meterMicros ?? 0) / 2));
+    }
+    const paid = ledger.reduce((sum, { costMicros }) => sum + (costMicros ?? 0), 0);
+    const spend = { holds: {}, paidMicros: paid, roomMicros: 10_000_000 - paid };
+    expect(await world.batchSpend.find(batchId)).toMatchObject(spend);
+    expect(provider.batches.files()).toBe(0);
+    expect(await world.results.find(batchId, 2)).toMatchObject({
+      customId: 'row-2',
+      kind: 'completed',
+      laneId: LANE.laneId,
+    });
+    expect(await world.laneLog.find(lineKey(batchId, 3))).toMatchObject({ status: 'answered', laneAlias: 'meter' });
+  });
+
+  it('is found again after a crash, and not sent twice', async () => {
+    const { run } = await start(['a']);
+    const first = await sent(run);
+    expect((await sent(run)).providerBatchId).toBe(first.providerBatchId);
+    expect(provider.batches.made()).toHaveLength(1);
+  });
+
+  it('leaves out what has an outcome, and what names another model', async () => {
+    const { batchId, run } = await start(['a', 'b', 'other']);
+    await world.results.insertOnce(result(batchId, 1));
+    await sent(run);
+    expect(provider.batches.made()).toMatchObject([{ lines: 1 }]);
+  });
+
+  it('is not sent when nothing is left, when the limit is too low, and when the provider refuses', async () => {
+    const { batchId, run } = await start(['a']);
+    provider.script({ batch: { refuseWith: 403 } });
+    expect(await createActivities().submitProviderBatch(run)).toMatchObject({ sent: false, why: /403/ });
+    expect((await world.batchSpend.find(batchId)).holds).toEqual({});
+    const poor = await start(['a'], 1);
+    expect(await createActivities().submitProviderBatch(poor.run)).toMatchObject({ sent: false, why: /limit/ });
+    await world.results.insertOnce(result(batchId, 1));
+    expect(await createActivities().submitProviderBatch(run)).toMatchObject({ sent: false, why: /no line/ });
+  });
+
+  it('takes in a caller’s own fault, and leaves what failed otherwise its chance with a call', async () => {
+    const { batchId, run } = await start(['[[status:400]]', '[[status:500]]', 'c']);
+    const taken = await sent(run);
+    const activities = createActivities();
+    await activities.readProviderBatch(taken);
+    await activities.mergeProviderBatch(taken);
+    expect(await world.results.find(batchId, 1)).toMatchObject({ kind: 'failed', statusCode: 400 });
+    expect(await world.results.find(batchId, 2)).toBeNull();
+    expect(await world.results.find(batchId, 3)).toMatchObject({ kind: 'completed' });
+  });
+
+  it('takes in what was done before it was taken back', async () => {
+    const { batchId, run } = await start(['a', 'b', 'c', 'd'], 10_000_000);
+    provider.script({ batch: { polls: 99, doneBeforeCancel: 0.5 } });
+    const taken = await sent(run);
+    const activities = createActivities();
+    expect(await activities.readProviderBatch(taken)).toBe('running');
+    await activities.cancelProviderBatch(taken);
+    expect(await activities.readProviderBatch(taken)).toBe('cancelled');
+    await activities.mergeProviderBatch(taken);
+    expect(await world.ledger.listOfBatch(batchId)).toHaveLength(2);
+    expect((await world.batchSpend.find(batchId)).holds).toEqual({});
+  });
+
+  it('has failed when the provider does not know it any more', async () => {
+    const { batchId, run } = await start(['a'], 10_000_000);
+    const gone = { ...(await sent(run)), providerBatchId: 'batch_gone' };
+    const activities = createActivities();
+    expect(await activities.readProviderBatch(gone)).toBe('failed');
+    await activities.mergeProviderBatch(gone);
+    expect((await world.batchSpend.find(batchId)).holds).toEqual({});
+  });
+});

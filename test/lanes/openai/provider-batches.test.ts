@@ -1,0 +1,84 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLogger } from '../../../core/log.ts';
+import { createKeyLane, type KeyLane } from '../../../lanes/openai/key-lane.ts';
+import { startOpenaiApi, type OpenaiApi } from '../../standins/openai/api.ts';
+
+let provider: OpenaiApi;
+let lane: KeyLane;
+beforeEach(async () => {
+  provider = await startOpenaiApi();
+  lane = createKeyLane({
+    laneId: 'lane_1',
+    alias: 'key',
+    baseUrl: `${provider.url}?api-version=1`,
+    apiKey: provider.key,
+    allowPrivateAddresses: true,
+    clock: { now: () => Date.now() },
+    log: createLogger('silent', 'test'),
+  });
+});
+afterEach(async () => {
+  await lane.close();
+  await provider.close();
+});
+
+async function* lines(count: number): AsyncGenerator<string, void, undefined> {
+  for (let line = 1; line <= count; line += 1) {
+    const messages = [{ role: 'user', content: `Grüße, "Zeile" ${line}` }];
+    const body = { model: 'gpt-5.5', messages };
+    yield `${JSON.stringify({ custom_id: `l${line}`, method: 'POST', url: '/v1/chat/completions', body })}\n`;
+  }
+}
+
+const create = (marker = 'part 1') =>
+  lane.batches.create({ marker, endpoint: '/v1/chat/completions', lines: lines(3) });
+
+async function read(fileId: string | null): Promise<string[]> {
+  const parts: Uint8Array[] = [];
+  for await (const part of await lane.batches.content(fileId ?? '')) parts.push(part);
+  return Buffer.concat(parts).toString().split('\n').filter(Boolean);
+}
+
+describe("the provider's own Batch API", () => {
+  it('takes lines, serves them and gives the answers back', async () => {
+    provider.script({ batch: { polls: 2 } });
+    const made = await create();
+    expect(made.status).toBe('running');
+    expect((await lane.batches.read(made.id)).status).toBe('running');
+    const done = await lane.batches.read(made.id);
+    expect(done).toMatchObject({ status: 'completed', errorFileId: null });
+    const answers = (await read(done.outputFileId)).map((line) => JSON.parse(line) as { custom_id: string });
+    expect(answers.map(({ custom_id }) => custom_id)).toEqual(['l1', 'l2', 'l3']);
+    expect(provider.attempts()[0]?.lastUserText).toBe('Grüße, "Zeile" 1');
+  });
+
+  it('finds what was made under a marker, and nothing under another', async () => {
+    const made = await create('mine');
+    expect(await lane.batches.find('mine')).toMatchObject({ id: made.id });
+    expect(await lane.batches.find('other')).toBeUndefined();
+  });
+
+  it('cancels, and gives what was done before', async () => {
+    provider.script({ batch: { polls: 99, doneBeforeCancel: 0.34 } });
+    const { id } = await create();
+    await lane.batches.cancel(id);
+    const over = await lane.batches.read(id);
+    expect(over.status).toBe('cancelled');
+    expect(await read(over.outputFileId)).toHaveLength(1);
+    expect(await read(over.errorFileId)).toHaveLength(2);
+  });
+
+  it('says what was refused, and leaves no file behind', async () => {
+    provider.script({ batch: { refuseWith: 403 } });
+    await expect(create()).rejects.toMatchObject({ name: 'ProviderRefusalError', status: 403 });
+    expect(provider.batches.files()).toBe(0);
+  });
+
+  it('removes files, also those that are gone', async () => {
+    const { inputFileId } = await create();
+    await lane.batches.removeFile(inputFileId);
+    await lane.batches.removeFile(inputFileId);
+    expect(provider.batches.files()).toBe(0);
+    await expect(lane.batches.content(inputFileId)).rejects.toMatchObject({ status: 404 });
+  });
+});
