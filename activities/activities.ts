@@ -48,6 +48,8 @@ export interface SettlingActivities {
 /** A part of a batch at the Batch API of a key lane's provider, on the lane's own queue. */
 export interface ProviderBatchActivities {
   submitProviderBatch(input: ProviderBatchTry): Promise<SubmittedBatch>;
+  /** What an earlier submit made, whose end nobody heard of. */
+  findProviderBatch(input: ProviderBatchTry): Promise<SubmittedBatch>;
   readProviderBatch(input: ProviderBatchRun): Promise<'running' | 'completed' | 'failed' | 'expired' | 'cancelled'>;
   cancelProviderBatch(input: ProviderBatchRun): Promise<void>;
   mergeProviderBatch(input: ProviderBatchRun): Promise<void>;

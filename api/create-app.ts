@@ -8,6 +8,7 @@ import { MAX_JSON_VALUES, parseBoundedJson } from '../core/wire/json-limits.ts';
 import type { KeyStore } from '../store/keys.ts';
 import { registerAuthentication, type Access } from './plugins/authenticate.ts';
 import { answerError, registerErrorHandling } from './plugins/handle-errors.ts';
+import { answerUnparsed, refuseWhileClosing } from './plugins/refuse-early.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -44,9 +45,12 @@ export function createApp({ keys, secretBox, log, defaultAccess }: CreateAppDeps
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
     routerOptions: { maxParamLength: 500 },
     forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    clientErrorHandler: answerUnparsed,
     // A URL that can't be decoded, or has too long a part, matches no route: no hook runs and nothing is looked up.
     frameworkErrors: (error, request, reply) => {
       reply.header('x-request-id', request.id);
+      reply.header('openai-processing-ms', '0');
       answerError(error, request, reply);
     },
   });
@@ -56,6 +60,7 @@ export function createApp({ keys, secretBox, log, defaultAccess }: CreateAppDeps
   app.addHook('onSend', async (_request, reply) => {
     reply.header('openai-processing-ms', String(Math.round(reply.elapsedTime)));
   });
+  refuseWhileClosing(app);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     'application/json',

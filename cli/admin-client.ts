@@ -63,7 +63,7 @@ function unreachable(base: string, error: unknown): CliError {
 function refused(base: string, status: number, answer: unknown): CliError {
   if (status === 401 || status === 403) {
     return new CliError(
-      `The admin API at ${base} does not accept the key. Give the admin key with FLATLANE_ADMIN_KEY, or its folder with --data.`,
+      `The admin API at ${base} does not accept the key. Give an admin key with FLATLANE_ADMIN_KEY; \`npm start -- --new-admin-key\` makes another one.`,
     );
   }
   const error = isJsonObject(answer) && isJsonObject(answer['error']) ? answer['error'] : {};

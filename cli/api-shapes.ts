@@ -54,6 +54,15 @@ export const progressAnswer = z.looseObject({
   ...money,
 });
 
+const whyShape = z.looseObject({ code: z.string().nullish(), message: z.string() });
+
+/** A line of results that has no answer: refused on its way, or by its lane. */
+export const failedResult = z.looseObject({
+  custom_id: z.string(),
+  response: z.looseObject({ body: z.looseObject({ error: whyShape.nullish() }) }).nullish(),
+  error: whyShape.nullish(),
+});
+
 export const controlAnswer = z.looseObject({ paused: z.boolean(), priority: z.string() });
 
 const rangeShape = z.looseObject({ low: z.number(), high: z.number().nullable() });

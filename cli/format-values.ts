@@ -13,6 +13,13 @@ export function formatUsd(micros: number | null | undefined): string {
   return micros === null || micros === undefined ? UNKNOWN : `$${(micros / 1_000_000).toFixed(6)}`;
 }
 
+/** @param amount dollars; what is below a cent is shown all the same, as a single request costs less. */
+export function formatDollars(amount: number | null): string {
+  if (amount === null) return UNKNOWN;
+  if (amount <= 0 || amount >= 0.01) return `$${amount.toFixed(2)}`;
+  return amount < 0.0001 ? '<$0.0001' : `$${amount.toFixed(4)}`;
+}
+
 export function formatText(text: string | null | undefined): string {
   return text === null || text === undefined || text === '' ? UNKNOWN : text;
 }

@@ -25,18 +25,21 @@ export interface PriceArgument {
   readonly cachedInputUsd?: number;
 }
 
+const PRICE_LOOKS_LIKE = 'It looks like model=2.5/10, or model=2.5/10/0.25 with a price for cached input.';
+
 /** `model=input/output` or `model=input/output/cached`, in dollars for a million tokens; gathered like pairs. */
 export function gatherPrice(
   text: string,
   gathered: Readonly<Record<string, PriceArgument>> = {},
 ): Record<string, PriceArgument> {
   const at = text.lastIndexOf('=');
+  if (at < 1) throw new InvalidArgumentError(PRICE_LOOKS_LIKE);
   const [inputUsd, outputUsd, cachedInputUsd, ...rest] = text
     .slice(at + 1)
     .split('/')
     .map(readUsd);
-  if (at < 1 || inputUsd === undefined || outputUsd === undefined || rest.length > 0) {
-    throw new InvalidArgumentError('It looks like model=2.5/10, or model=2.5/10/0.25 with a price for cached input.');
+  if (inputUsd === undefined || outputUsd === undefined || rest.length > 0) {
+    throw new InvalidArgumentError(PRICE_LOOKS_LIKE);
   }
   const price = { inputUsd, outputUsd, ...(cachedInputUsd === undefined ? {} : { cachedInputUsd }) };
   return { ...gathered, [text.slice(0, at)]: price };

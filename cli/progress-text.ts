@@ -1,5 +1,5 @@
 import type { Progress } from './api-shapes.ts';
-import { formatText, formatTime } from './format-values.ts';
+import { formatDollars, formatText, formatTime } from './format-values.ts';
 import { formatTable, printable } from './table.ts';
 
 const BAR_CELLS = 24;
@@ -18,24 +18,24 @@ export function progressLine(progress: Progress): string {
     ...(progress.rate_per_second === null ? [] : [`${progress.rate_per_second.toFixed(1)}/s`]),
     ...(progress.expected_end === null ? [] : [`ends ${formatTime(progress.expected_end * 1000)}`]),
     ...waiting(progress),
-    `${usd(progress.cost_usd)} paid`,
-    `${usd(progress.meter_usd)} on the meter`,
+    `${formatDollars(progress.cost_usd)} paid`,
+    `${formatDollars(progress.meter_usd)} on the meter`,
   ];
   return printable(parts.join('  '));
 }
 
 /** Lines and cost by lane. */
-export function laneTable({ by_lane }: Progress): string {
+export function laneTable({ by_lane, status }: Progress): string {
   return formatTable(
     ['lane', 'completed', 'failed', 'paid', 'on the meter'],
     by_lane.map(({ lane, account, completed, failed, cost_usd, meter_usd }) => [
       formatText(account ?? lane),
       String(completed),
       String(failed),
-      usd(cost_usd),
-      usd(meter_usd),
+      formatDollars(cost_usd),
+      formatDollars(meter_usd),
     ]),
-    'No line is done yet.',
+    status === 'failed' ? 'No line was sent out.' : 'No line is done yet.',
   );
 }
 
@@ -46,9 +46,4 @@ function waiting({ waiting_until, waiting_why }: Progress): string[] {
       ? `waits: ${waiting_why}`
       : `waits until ${formatTime(waiting_until * 1000)}: ${waiting_why}`,
   ];
-}
-
-/** Unknown is a dash, never a 0. */
-function usd(amount: number | null): string {
-  return amount === null ? '-' : `$${amount.toFixed(2)}`;
 }

@@ -2,16 +2,23 @@ import type { LaneTotalsShown } from './admin-http.ts';
 import type { BatchCheck } from './check-batch.ts';
 import { formatTable } from './table.ts';
 
-/** A batch's lines and cost by lane. */
+/** A batch's lines and cost by lane, in the order of `aliases`; lines that no lane served come last. */
 export function showLanes(totals: readonly LaneTotalsShown[], aliases: ReadonlyMap<string, string>): string {
+  const order = [...aliases.keys()];
+  const place = ({ laneId }: LaneTotalsShown): number => {
+    const at = order.indexOf(laneId ?? '');
+    return at < 0 ? order.length : at;
+  };
   return formatTable(
     ['lane', 'lines', 'paid', 'on the meter'],
-    totals.map(({ laneId, entries, costMicros, meterMicros }) => [
-      laneId === null ? 'none' : (aliases.get(laneId) ?? laneId),
-      entries,
-      usd(costMicros),
-      usd(meterMicros),
-    ]),
+    totals
+      .toSorted((one, other) => place(one) - place(other))
+      .map(({ laneId, entries, costMicros, meterMicros }) => [
+        laneId === null ? 'none' : (aliases.get(laneId) ?? laneId),
+        entries,
+        usd(costMicros),
+        usd(meterMicros),
+      ]),
   );
 }
 

@@ -3,6 +3,7 @@ import { readConfig } from '../core/config.ts';
 import { createLogger } from '../core/log.ts';
 import { createShutdown } from '../core/shutdown.ts';
 import { stopOnSignals } from '../core/signals.ts';
+import { commandLineAddresses } from './command-line-addresses.ts';
 import { startEmbedded } from './embedded.ts';
 
 /** `npm start`: Temporal, MongoDB, the api and a worker over one data folder, until Ctrl-C. */
@@ -66,6 +67,10 @@ flatlane is ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s
       console.log(`
   Your admin key, shown this once. Keep it, and give it to the command line:
     export FLATLANE_ADMIN_KEY=${running.adminKey}`);
+    }
+    const elsewhere = commandLineAddresses(running);
+    if (elsewhere.length > 0) {
+      console.log(`\n  The command line looks at the usual ports until you say:\n    ${elsewhere.join('\n    ')}`);
     }
     console.log('\nSign an account in with `npx flatlane login --alias home`. Ctrl-C stops everything.');
   } catch (error) {

@@ -1,11 +1,17 @@
 import type { Db } from 'mongodb';
 import { TERMINAL_BATCH_STATES } from '../core/contracts/batch.ts';
 import { DEFAULT_CONTROL, type BatchControl } from '../core/contracts/batch-control.ts';
-import { newSpend } from '../core/contracts/batch-spend.ts';
+import { newSpend, type BatchSpend } from '../core/contracts/batch-spend.ts';
 import type { BatchDoc, BatchWait } from './batches.ts';
 
 /** States in which a batch still obeys: past them nothing is sent out any more. */
 const OBEYING = { $nin: [...TERMINAL_BATCH_STATES, 'finalizing' as const, 'cancelling' as const] };
+
+/** How a batch is to run, and what it may still spend. */
+export interface BatchLeave {
+  readonly control: BatchControl;
+  readonly spend: Pick<BatchSpend, 'roomMicros'>;
+}
 
 /** How batches are told to run. */
 export function createBatchControlStore(db: Db) {
@@ -18,8 +24,9 @@ export function createBatchControlStore(db: Db) {
         { $set: { control: { ...DEFAULT_CONTROL, spill: 'now' }, spend: newSpend(null), waiting: null } },
       )),
 
-    find: async (batchId: string): Promise<BatchControl | null> =>
-      (await batches.findOne({ _id: batchId }, { projection: { control: 1 } }))?.control ?? null,
+    /** What decides whether a line may still go out. */
+    find: (batchId: string): Promise<BatchLeave | null> =>
+      batches.findOne<BatchLeave>({ _id: batchId }, { projection: { _id: 0, control: 1, 'spend.roomMicros': 1 } }),
 
     /** Changes what is given, and returns the batch as it is after; null when it is over, or ends just now. */
     change(batchId: string, change: Partial<BatchControl>): Promise<BatchDoc | null> {

@@ -1,5 +1,6 @@
 import { DEFAULT_FILE_LIFE_SECONDS } from '../core/wire/file-object.ts';
 import type { FileStore } from './files.ts';
+import { storeTrouble } from './store-trouble.ts';
 import type { UploadDoc, UploadStore } from './uploads.ts';
 
 interface UploadStores {
@@ -70,6 +71,7 @@ export async function endUploads(
       await finishUpload(stores, upload);
       await tidyUpload(stores, upload);
     } catch (cause) {
+      if (storeTrouble(cause) !== null) throw cause;
       failures.push(cause);
     }
   }

@@ -6,7 +6,7 @@ import { isDuplicateKey } from './database.ts';
  * key of the attempt is the row's id, so a crash between storing and acknowledging can't settle it twice.
  */
 export interface LedgerDoc {
-  /** `attemptKey(itemId, attempt, delivery)`. */
+  /** `attemptKey` of a request, `lineAttemptKey` of a line; of a line in a provider's batch its id. */
   readonly _id: string;
   /** The request id, or the line's key. */
   readonly itemId: string;

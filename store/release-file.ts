@@ -1,5 +1,6 @@
 import type { BatchStore, StoredTemplate } from './batches.ts';
 import type { FileDoc, FileStore } from './files.ts';
+import { storeTrouble } from './store-trouble.ts';
 
 /**
  * Removes the bytes of a file that nobody can read any more (deleted or expired), with the lines that batches made of its
@@ -21,7 +22,10 @@ export async function releaseFile(
   return true;
 }
 
-/** Housekeeping: removes the bytes of these files, of those that are past their end. Returns how many were removed. */
+/**
+ * Housekeeping: removes the bytes of these files, of those that are past their end. Returns how many were removed.
+ * @throws what the first that could not be removed threw, after the others: they must not wait for it
+ */
 export async function releaseFiles(
   stores: { readonly files: FileStore; readonly batches: BatchStore },
   found: readonly Pick<FileDoc, '_id'>[],
@@ -29,10 +33,17 @@ export async function releaseFiles(
   onFile: () => void = () => undefined,
 ): Promise<number> {
   let released = 0;
+  const failures: unknown[] = [];
   for (const file of found) {
     onFile();
-    if (await releaseFile(stores, file._id, now)) released++;
+    try {
+      if (await releaseFile(stores, file._id, now)) released++;
+    } catch (cause) {
+      if (storeTrouble(cause) !== null) throw cause;
+      failures.push(cause);
+    }
   }
+  if (failures.length > 0) throw failures[0];
   return released;
 }
 

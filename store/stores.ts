@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import { createBatchChunkStore } from './batch-chunks.ts';
 import { createBatchControlStore } from './batch-control.ts';
+import { createBatchQueueStore } from './batch-queue.ts';
 import { createBatchResultStore } from './batch-results.ts';
 import { createBatchSpendStore } from './batch-spend.ts';
 import { createBatchStore } from './batches.ts';
@@ -29,6 +30,7 @@ export function createStores(db: Db) {
   const uploads = createUploadStore(db);
   const batches = createBatchStore(db);
   const batchControl = createBatchControlStore(db);
+  const batchQueue = createBatchQueueStore(db);
   const batchSpend = createBatchSpendStore(db);
   const chunks = createBatchChunkStore(db);
   const results = createBatchResultStore(db);
@@ -47,6 +49,7 @@ export function createStores(db: Db) {
     uploads,
     batches,
     batchControl,
+    batchQueue,
     batchSpend,
     chunks,
     results,

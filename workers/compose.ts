@@ -10,6 +10,7 @@ import { createIsModelServed } from '../activities/planning/is-model-served.ts';
 import { createMeteredLanes } from '../activities/planning/metered-lanes.ts';
 import { createHousekeep } from '../activities/housekeeping/housekeep.ts';
 import { createPlanLanesFor } from '../activities/plan-lanes-for.ts';
+import { withHeartbeat } from '../activities/serve/heartbeat.ts';
 import { createBatchGate } from '../activities/serve/batch-gate.ts';
 import { createLinePace } from '../activities/serve/line-pace.ts';
 import { createPlanProviderBatch } from '../activities/provider-batch/plan-provider-batch.ts';
@@ -145,6 +146,7 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
           chunkReader,
           recorder,
           costMicros,
+          keepAlive: withHeartbeat,
           checkIn,
           clock,
           log,

@@ -3,6 +3,7 @@ import type { CarriedLine, ChunkInput, LineResult } from '../core/contracts/batc
 import { REPLAN_AT_LEAST_AFTER_MS, REPLAN_AT_MOST_EVERY_MS } from '../core/contracts/timings.ts';
 import { afterFailure } from './after-failure.ts';
 import {
+  countGroups,
   firstReturn,
   forgetSpentConsent,
   nextReturn,
@@ -30,7 +31,7 @@ export async function batchChunkWorkflow(input: ChunkInput): Promise<void> {
     waiting: lines.map((line) => ({ ...line, usedUp: new Set(), triesOn: new Map() })),
     plans: new Map(),
     outages: new Map(),
-    groupsInFlight: { plan: 0, key: 0 },
+    groupsInFlight: new Map(),
     paused: false,
     priority: 'normal',
     wakes: 0,
@@ -137,14 +138,14 @@ async function keep(state: ChunkState, line: WaitingLine): Promise<void> {
 
 /** Sends lines out and takes in what came of them. */
 async function fly(input: ChunkInput, state: ChunkState, group: LineGroup): Promise<void> {
-  const { kind } = group.lane;
+  const { laneId } = group.lane;
   const { wakes } = state;
-  state.groupsInFlight[kind] += 1;
+  countGroups(state, laneId, 1);
   let results: LineResult[];
   try {
     results = await serveGroup(input, group, state.priority);
   } finally {
-    state.groupsInFlight[kind] -= 1;
+    countGroups(state, laneId, -1);
   }
   const again: WaitingLine[] = [];
   const lost: WaitingLine[] = [];

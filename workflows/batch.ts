@@ -1,10 +1,17 @@
-import { CancellationScope, continueAsNew, executeChild, isCancellation, workflowInfo } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  ChildWorkflowFailure,
+  continueAsNew,
+  executeChild,
+  isCancellation,
+  TerminatedFailure,
+} from '@temporalio/workflow';
 import { CHUNKS_AT_A_TIME, type BatchInput } from '../core/contracts/batch.ts';
 import { chunkWorkflowId } from '../core/contracts/ids.ts';
 import type { batchChunkWorkflow } from './batch-chunk.ts';
 import { announceEnd } from './announce-end.ts';
 import { showStatus } from './batch-status.ts';
-import { runAtProvider, type OpenChunks } from './provider-runs.ts';
+import { isTimeForNewRun, runAtProvider, type OpenChunks } from './provider-runs.ts';
 import { fileActivities } from './proxies.ts';
 import { tellChunks } from './tell-chunks.ts';
 
@@ -65,13 +72,16 @@ async function runChunks(input: BatchInput, { chunks, nextChunk }: BatchProgress
   const running = new Map<number, Promise<void>>();
   const open: OpenChunks = { next: nextChunk, end: chunks, run: undefined, tellOfReturn: () => undefined };
   tellChunks(input.batchId, running);
-  const atProvider = runAtProvider(input.batchId, open);
-  // A cancellation reaches it as well as the chunks, and is thrown by these; nothing else is.
+  const scope = new CancellationScope();
+  const atProvider = scope.run(() => runAtProvider(input.batchId, open));
+  // Only a cancellation is thrown by it, and that reaches the chunks as well.
   atProvider.catch(() => undefined);
   try {
-    await runWindow(input, chunks, open, running);
+    await scope.run(() => runWindow(input, chunks, open, running));
   } catch (error) {
-    // Cancelled or expired: every chunk comes to its end before the files are written.
+    // Cancelled, expired, or this run gives way to the next one: whatever is under way comes to its end first. Looking for a
+    // provider never ends by itself.
+    scope.cancel();
     await Promise.allSettled([...running.values(), atProvider]);
     throw error;
   }
@@ -84,7 +94,7 @@ async function runWindow(
   running: Map<number, Promise<void>>,
 ): Promise<void> {
   while (open.next < chunks || running.size > 0) {
-    while (open.next < open.end && running.size < CHUNKS_AT_A_TIME && !workflowInfo().continueAsNewSuggested) {
+    while (open.next < open.end && running.size < CHUNKS_AT_A_TIME && !isTimeForNewRun(open)) {
       const index = open.next++;
       running.set(
         index,
@@ -103,8 +113,8 @@ async function runWindow(
 }
 
 /**
- * Runs one chunk to its end. One that somebody cancels by hand while its batch goes on is run again: what is done is done,
- * and the rest must come to an outcome. To end a batch, the batch is cancelled.
+ * Runs one chunk to its end. One that somebody cancels or terminates by hand while its batch goes on is run again: what is done is
+ * done, and the rest must come to an outcome. To end a batch, the batch is cancelled.
  */
 async function runChunk({ batchId, keyId, expiresAt }: BatchInput, chunkIndex: number): Promise<void> {
   const scope = CancellationScope.current();
@@ -117,7 +127,11 @@ async function runChunk({ batchId, keyId, expiresAt }: BatchInput, chunkIndex: n
         staticSummary: `chunk ${chunkIndex} of ${batchId}`,
       });
     } catch (error) {
-      if (!isCancellation(error) || scope.consideredCancelled) throw error;
+      if (scope.consideredCancelled || !isEndedByHand(error)) throw error;
     }
   }
+}
+
+function isEndedByHand(error: unknown): boolean {
+  return isCancellation(error) || (error instanceof ChildWorkflowFailure && error.cause instanceof TerminatedFailure);
 }

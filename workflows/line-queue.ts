@@ -8,7 +8,7 @@ import {
 } from '../core/contracts/batch.ts';
 import type { BatchPriority } from '../core/contracts/batch-control.ts';
 import type { AttemptRecord } from '../core/contracts/failure.ts';
-import type { LaneKind, PlannedLane } from '../core/contracts/lane.ts';
+import type { PlannedLane } from '../core/contracts/lane.ts';
 import { tellingFailure } from '../core/contracts/telling-failure.ts';
 
 /** A line that waits, with the lanes that it has used up. */
@@ -31,7 +31,8 @@ export interface ChunkState {
   readonly plans: Map<string, readonly PlannedLane[]>;
   /** Unix milliseconds until which a lane is left alone. */
   readonly outages: Map<string, number>;
-  readonly groupsInFlight: Record<LaneKind, number>;
+  /** Groups that are out, by lane id. */
+  readonly groupsInFlight: Map<string, number>;
   /** Nothing new is sent out. */
   paused: boolean;
   priority: BatchPriority;
@@ -118,7 +119,12 @@ function waitsForPlan(plan: readonly PlannedLane[], { usedUp }: WaitingLine): bo
 }
 
 function hasRoom(state: ChunkState, lane: PlannedLane): boolean {
-  return state.groupsInFlight[lane.kind] < GROUPS_IN_FLIGHT[lane.kind];
+  return (state.groupsInFlight.get(lane.laneId) ?? 0) < GROUPS_IN_FLIGHT[lane.kind];
+}
+
+/** Counts a group that goes out, or one that is over. */
+export function countGroups({ groupsInFlight }: ChunkState, laneId: string, by: 1 | -1): void {
+  groupsInFlight.set(laneId, (groupsInFlight.get(laneId) ?? 0) + by);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { executeChild, isCancellation, sleep } from '@temporalio/workflow';
+import { executeChild, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
 import {
   FIRST_PLAN_LOOK_MS,
   LONGEST_PLAN_LOOK_MS,
@@ -19,6 +19,14 @@ export interface OpenChunks {
 }
 
 /**
+ * True when the history is long and nothing may begin in this run any more. Not while a provider has a part of the batch: that
+ * takes hours, and the chunks that are here must go on meanwhile.
+ */
+export function isTimeForNewRun(open: OpenChunks): boolean {
+  return workflowInfo().continueAsNewSuggested && open.run === undefined;
+}
+
+/**
  * Looks from time to time whether chunks that have not begun should go to a provider's Batch API, and runs them there. One
  * run at a time. Never ends by itself before all chunks have begun; a chunk that comes back serves what is left of it.
  */
@@ -28,6 +36,7 @@ export async function runAtProvider(batchId: string, open: OpenChunks): Promise<
     await sleep(pauseMs);
     pauseMs = Math.min(pauseMs * 2, LONGEST_PLAN_LOOK_MS);
     if (open.next >= open.end) return;
+    if (workflowInfo().continueAsNewSuggested) continue;
     const run = await shortActivities.planProviderBatch({ batchId, nextChunk: open.next, endChunk: open.end });
     // Chunks may have begun while this was thought about.
     if (run === null || run.endChunk !== open.end || run.firstChunk < open.next) continue;

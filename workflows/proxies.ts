@@ -78,14 +78,20 @@ export function laneActivities(options: LaneOptions): ActivityInterfaceFor<LaneA
 /**
  * The Batch API of a key lane's provider. A lane that nobody serves any more must not keep a batch from its end: the lines then
  * go as calls, as if nothing had been sent.
+ * @param limitMs how long it is tried for in all
  */
-export function providerBatchActivities(laneId: string): ActivityInterfaceFor<ProviderBatchActivities> {
+export function providerBatchActivities(
+  laneId: string,
+  limitMs: number = 2 * FILE_ACTIVITY_MS,
+): ActivityInterfaceFor<ProviderBatchActivities> {
   return proxyActivities<ProviderBatchActivities>({
     taskQueue: laneTaskQueue(laneId),
-    startToCloseTimeout: FILE_ACTIVITY_MS,
-    scheduleToCloseTimeout: 2 * FILE_ACTIVITY_MS,
+    startToCloseTimeout: Math.min(FILE_ACTIVITY_MS, limitMs),
+    scheduleToCloseTimeout: limitMs,
     heartbeatTimeout: FILE_HEARTBEAT_TIMEOUT_MS,
     retry,
+    // A batch that is being made when the run is cancelled must be known, or nobody takes it back.
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     summary: "the provider's Batch API",
   });
 }

@@ -6,7 +6,7 @@ import type { BatchDoc } from '../../store/batches.ts';
 import type { KeyDoc } from '../../store/keys.ts';
 
 /**
- * What the lines of a batch may use. A key that was revoked starts nothing new on plan lanes; a plan has no embeddings; and
+ * What the lines of a batch may use. What a key was told is taken in is finished, also when it is revoked; a plan has no embeddings; and
  * where an owner lets the request decide on metered spend, a batch decides by naming its limit.
  */
 export function batchPermissions(

@@ -11,14 +11,15 @@ import type { MeteredLanes } from './metered-lanes.ts';
  */
 export async function holdBack(
   metered: MeteredLanes,
-  { control, counts, expiresAt }: Pick<BatchDoc, 'control' | 'counts' | 'expiresAt'>,
+  batch: Pick<BatchDoc, '_id' | 'model' | 'control' | 'counts' | 'expiresAt'>,
   lanes: readonly PlannedLane[],
 ): Promise<readonly PlannedLane[]> {
   const firstPlan = lanes.findIndex(({ kind }) => kind === 'plan');
-  if (control.spill === 'now' || firstPlan === -1) return lanes;
+  if (batch.control.spill === 'now' || firstPlan === -1) return lanes;
   const behind = await metered.among(lanes.slice(firstPlan));
   if (behind.length === 0) return lanes;
-  const remainingLines = Math.max(0, counts.total - counts.completed - counts.failed);
-  const heldUntil = latestMoment({ expiresAt, remainingLines, linesPerSecond: await metered.pace(behind) });
+  const remainingLines = await metered.linesUntilEnd(batch);
+  const linesPerSecond = await metered.pace(behind);
+  const heldUntil = latestMoment({ expiresAt: batch.expiresAt, remainingLines, linesPerSecond });
   return lanes.map((lane) => (behind.includes(lane) ? { ...lane, heldUntil } : lane));
 }

@@ -1,6 +1,7 @@
+import { fitsDocument } from '../../core/answer-limit.ts';
 import type { Clock } from '../../core/clock.ts';
 import { lineKey } from '../../core/contracts/ids.ts';
-import type { ProviderBatchRun } from '../../core/contracts/provider-batch.ts';
+import { providerHold, type ProviderBatchRun } from '../../core/contracts/provider-batch.ts';
 import type { Logger } from '../../core/log.ts';
 import { isJsonObject, parseJson } from '../../core/wire/json-object.ts';
 import { splitLines } from '../../core/wire/line-splitter.ts';
@@ -11,7 +12,7 @@ import type { BatchSpendStore } from '../../store/batch-spend.ts';
 import type { ChunkReader, ChunkRow } from '../batch/load-chunk.ts';
 import { toLineEntry } from '../serve/line-entry.ts';
 import type { LineRecorder } from '../serve/line-recorder.ts';
-import { holdOf, lineOfId, type FindProviderLane, type ProviderLane } from './provider-run.ts';
+import { lineOfId, mostAtProvider, type FindProviderLane, type ProviderLane } from './provider-run.ts';
 
 export interface MergeProviderBatchDeps {
   readonly findLane: FindProviderLane;
@@ -33,7 +34,8 @@ const CALLERS_FAULT = new Set([400, 413, 415, 422]);
 /**
  * Takes the outcome of a provider's batch into the batch that it was a part of: answers, and refusals that are the caller's
  * own fault. Lines that failed otherwise keep their chance with a call. Safe to run twice: a line's outcome and what it cost
- * are stored once.
+ * are stored once. What may have been paid and can't be known counts with the most that it may be: all that is held, where the
+ * provider's batch is not over, is gone, or has said what nobody can read.
  * @throws Error when the provider can't be reached
  */
 export function createMergeProviderBatch(deps: MergeProviderBatchDeps) {
@@ -43,18 +45,25 @@ export function createMergeProviderBatch(deps: MergeProviderBatchDeps) {
     const lane = findLane(run.lane.laneId);
     const batch = await unlessGone(lane.api.read(run.providerBatchId));
     const { inputFileId = null, outputFileId = null, errorFileId = null } = batch ?? {};
-    const rows = await rowsOf(deps, run);
+    const isOver = batch !== undefined && batch.status !== 'running';
+    const rows = await rowsOf(deps, run, lane);
     let paidMicros = 0;
+    let isKnown = isOver;
     for (const fileId of [outputFileId, errorFileId]) {
-      // A file that is gone was taken in before: this activity runs again when its end was not heard of.
-      const content = fileId === null ? undefined : await unlessGone(lane.api.content(fileId));
-      if (content !== undefined) paidMicros += await mergeFile(deps, run, lane, content, rows);
+      if (fileId === null) continue;
+      const content = await unlessGone(lane.api.content(fileId));
+      // A file that is gone was taken in before, when nothing is held any more; else nobody knows what was in it.
+      const merged = content === undefined ? undefined : await mergeFile(deps, run, lane, content, rows);
+      paidMicros += merged?.paidMicros ?? 0;
+      isKnown &&= merged?.isKnown ?? false;
     }
-    const hold = holdOf(run);
+    const hold = providerHold(run);
     const held = (await spend.find(run.batchId)).holds[hold];
-    if (held !== undefined) await spend.settle(run.batchId, hold, held, paidMicros);
+    if (held !== undefined)
+      await spend.settle(run.batchId, hold, held, isKnown ? paidMicros : Math.max(held, paidMicros));
     for (const fileId of [inputFileId, outputFileId, errorFileId]) {
-      if (fileId === null || fileId === '') continue;
+      // One that is still at work may need them.
+      if (!isOver || fileId === null || fileId === '') continue;
       await lane.api
         .removeFile(fileId)
         .catch((error: unknown) => log.warn({ err: error, batchId: run.batchId }, 'a file stays at the provider'));
@@ -76,36 +85,45 @@ async function unlessGone<Answer>(answer: Promise<Answer>): Promise<Answer | und
   }
 }
 
-type Place = Pick<ChunkRow, 'line' | 'customId'>;
+type Place = Pick<ChunkRow, 'line' | 'customId'> & {
+  /** What its answer may have cost at most. */
+  readonly mostMicros: number;
+};
 
 /** The lines of the run by their numbers, without their bodies. */
 async function rowsOf(
   { chunkReader, checkIn }: MergeProviderBatchDeps,
-  { batchId, firstChunk, endChunk }: ProviderBatchRun,
+  { batchId, firstChunk, endChunk, lane: ref }: ProviderBatchRun,
+  lane: ProviderLane,
 ): Promise<ReadonlyMap<number, Place>> {
   const rows = new Map<number, Place>();
   for (let chunkIndex = firstChunk; chunkIndex < endChunk; chunkIndex += 1) {
-    for (const { line, customId } of await chunkReader.read(batchId, chunkIndex)) rows.set(line, { line, customId });
+    for (const row of await chunkReader.read(batchId, chunkIndex)) {
+      const { line, customId } = row;
+      rows.set(line, { line, customId, mostMicros: mostAtProvider(lane, ref, row) ?? 0 });
+    }
     checkIn(rows.size);
   }
   return rows;
 }
 
-/** Stores the outcomes of one result file. Returns what they cost. */
+/** Stores the outcomes of one result file. Returns what they cost, and whether that is all of it. */
 async function mergeFile(
   deps: MergeProviderBatchDeps,
   run: ProviderBatchRun,
   lane: ProviderLane,
   content: AsyncIterable<Uint8Array>,
   rows: ReadonlyMap<number, Place>,
-): Promise<number> {
+): Promise<{ readonly paidMicros: number; readonly isKnown: boolean }> {
   let paidMicros = 0;
+  let isKnown = true;
   let writing: Promise<void>[] = [];
   for await (const { bytes, number } of splitLines(content)) {
-    const outcome = bytes === null ? undefined : readOutcome(bytes, rows);
-    if (outcome === undefined) continue;
+    const outcome = bytes === null ? 'unreadable' : readOutcome(bytes, rows);
+    isKnown &&= outcome !== 'unreadable';
+    if (outcome === undefined || outcome === 'unreadable') continue;
     const { costs, entry } = toEntry(deps, run, lane, outcome);
-    paidMicros += costs.costMicros ?? 0;
+    paidMicros += costs.costMicros ?? outcome.place.mostMicros;
     writing.push(deps.recorder.record(run.batchId, entry));
     if (writing.length < LINES_AT_A_TIME) continue;
     await Promise.all(writing);
@@ -113,7 +131,7 @@ async function mergeFile(
     deps.checkIn(number);
   }
   await Promise.all(writing);
-  return paidMicros;
+  return { paidMicros, isKnown };
 }
 
 interface Outcome {
@@ -122,13 +140,21 @@ interface Outcome {
   readonly body: object;
 }
 
-/** What a line of a result file says; undefined for a line that has no outcome of its own there. */
-function readOutcome(bytes: Buffer, rows: ReadonlyMap<number, Place>): Outcome | undefined {
-  const said = parseJson(bytes.toString('utf8'));
-  if (!isJsonObject(said) || !isJsonObject(said['response'])) return undefined;
+/**
+ * What a line of a result file says; undefined for a line that has no outcome of its own there, `unreadable` for what may be an
+ * answer and is none that can be kept.
+ */
+function readOutcome(bytes: Buffer, rows: ReadonlyMap<number, Place>): Outcome | undefined | 'unreadable' {
+  const text = bytes.toString('utf8');
+  if (text.trim() === '') return undefined;
+  const said = parseJson(text);
+  if (!isJsonObject(said)) return 'unreadable';
+  if (!isJsonObject(said['response'])) return undefined;
   const { status_code: status, body } = said['response'];
+  if (typeof status !== 'number') return 'unreadable';
   const place = rows.get(lineOfId(said['custom_id']) ?? 0);
-  if (place === undefined || typeof status !== 'number' || !isJsonObject(body)) return undefined;
+  if (place === undefined || !isJsonObject(body) || !fitsDocument(text))
+    return status === 200 ? 'unreadable' : undefined;
   return status === 200 || CALLERS_FAULT.has(status) ? { place, status, body } : undefined;
 }
 
@@ -143,7 +169,7 @@ function toEntry(
   const usage = isAnswer ? readUsage((body as { usage?: unknown }).usage) : null;
   const meterMicros = isAnswer ? costMicros(run.lane.model, usage) : null;
   const costs: Costs = isAnswer
-    ? { costMicros: meterMicros === null ? null : Math.round(meterMicros * priceShare), meterMicros }
+    ? { costMicros: meterMicros === null ? null : Math.round(meterMicros * (priceShare ?? 1)), meterMicros }
     : NO_COSTS;
   const entry = toLineEntry({
     batchId: run.batchId,

@@ -4,24 +4,35 @@ import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
 import type { ProviderBatchActivities } from '../activities.ts';
 import type { ProviderBatchRun } from '../../core/contracts/provider-batch.ts';
 import { createMergeProviderBatch, type MergeProviderBatchDeps } from './merge-provider-batch.ts';
-import type { ProviderLane } from './provider-run.ts';
+import { markerOf, type ProviderLane } from './provider-run.ts';
 import { createSubmitProviderBatch, type SubmitProviderBatchDeps } from './submit-provider-batch.ts';
 
 interface ProviderBatchDeps extends Omit<SubmitProviderBatchDeps & MergeProviderBatchDeps, 'findLane'> {
   readonly host: LaneHost;
   /** Prices of lanes whose owner has set none. */
   readonly costMicros: CostMicros;
+  /** Has an activity say that it goes on while it waits for the provider: a second delivery would send everything again. */
+  readonly keepAlive: <Result>(run: () => Promise<Result>) => Promise<Result>;
 }
 
 /** What a worker does at the Batch API of a key lane's provider. */
 export function createProviderBatchActivities(deps: ProviderBatchDeps): ProviderBatchActivities {
   const findLane = (laneId: string): ProviderLane => {
     const hosted = deps.host.find(laneId);
-    if (hosted?.providerBatches === undefined) throw new Error(`Lane ${laneId} is not here, or has no Batch API.`);
+    if (hosted?.providerBatches === undefined) throw new Error(`Lane ${laneId} is not here, or is no key lane.`);
     return { ...hosted.providerBatches, costMicros: hosted.costMicros ?? deps.costMicros };
   };
+  const submit = createSubmitProviderBatch({ ...deps, findLane });
+  const merge = createMergeProviderBatch({ ...deps, findLane });
   return {
-    submitProviderBatch: createSubmitProviderBatch({ ...deps, findLane }),
+    submitProviderBatch: (run) => deps.keepAlive(() => submit(run)),
+
+    async findProviderBatch(run) {
+      const found = await findLane(run.lane.laneId).api.find(markerOf(run));
+      return found === undefined
+        ? { sent: false, why: 'it was cancelled before it was made' }
+        : { sent: true, providerBatchId: found.id };
+    },
 
     /** One that can't be read now runs on as far as anybody knows; one that the provider does not know any more has failed. */
     async readProviderBatch({ lane, batchId, providerBatchId }: ProviderBatchRun): Promise<ProviderBatchStatus> {
@@ -37,6 +48,6 @@ export function createProviderBatchActivities(deps: ProviderBatchDeps): Provider
       await findLane(lane.laneId).api.cancel(providerBatchId);
     },
 
-    mergeProviderBatch: createMergeProviderBatch({ ...deps, findLane }),
+    mergeProviderBatch: (run) => deps.keepAlive(() => merge(run)),
   };
 }

@@ -1,12 +1,13 @@
 import type { ProviderBatchTry } from '../../core/contracts/provider-batch.ts';
 import type { CostMicros } from '../../lanes/prices/costs.ts';
+import { mostCost, type PricedRequest } from '../../lanes/prices/most-cost.ts';
 import type { ProviderBatches } from '../../lanes/openai/provider-batches.ts';
 
 /** A key lane whose provider has a Batch API. */
 export interface ProviderLane {
   readonly api: ProviderBatches;
-  /** What a line costs there, as a share of its usual price. */
-  readonly priceShare: number;
+  /** What a line costs there, as a share of its usual price; null when its owner does not want it used. */
+  readonly priceShare: number | null;
   readonly costMicros: CostMicros;
 }
 
@@ -18,9 +19,14 @@ export function markerOf({ batchId, firstChunk, attempt }: ProviderBatchTry): st
   return `${batchId}:${firstChunk}:${attempt}`;
 }
 
-/** The name of the money that this try holds. */
-export function holdOf({ firstChunk, attempt }: ProviderBatchTry): string {
-  return `provider-${firstChunk}-${attempt}`;
+/** What a line may cost at most at a provider's Batch API, in whole millionths; null where the price is unknown. */
+export function mostAtProvider(
+  { costMicros, priceShare }: ProviderLane,
+  { model }: Pick<ProviderBatchTry['lane'], 'model'>,
+  row: Omit<PricedRequest, 'model'>,
+): number | null {
+  const most = mostCost(costMicros, { ...row, model });
+  return most === null ? null : Math.ceil(most * (priceShare ?? 1));
 }
 
 /** How a line is called at the provider: the caller's own name for it stays here. */

@@ -1,19 +1,18 @@
-import type { ProviderBatchTry, SubmittedBatch } from '../../core/contracts/provider-batch.ts';
+import { providerHold, type ProviderBatchTry, type SubmittedBatch } from '../../core/contracts/provider-batch.ts';
 import type { Logger } from '../../core/log.ts';
 import { PROVIDER_OPERATIONS } from '../../lanes/openai/provider-operation.ts';
-import { mostCost } from '../../lanes/prices/most-cost.ts';
 import { ProviderRefusalError } from '../../lanes/openai/provider-batches.ts';
 import type { BatchResultStore } from '../../store/batch-results.ts';
 import type { BatchSpendStore } from '../../store/batch-spend.ts';
 import type { BatchStore } from '../../store/batches.ts';
 import type { ChunkReader, ChunkRow } from '../batch/load-chunk.ts';
-import { holdOf, lineId, markerOf, type FindProviderLane } from './provider-run.ts';
+import { lineId, markerOf, mostAtProvider, type FindProviderLane } from './provider-run.ts';
 
 export interface SubmitProviderBatchDeps {
   readonly findLane: FindProviderLane;
   readonly batches: Pick<BatchStore, 'find'>;
   readonly results: Pick<BatchResultStore, 'outcomes'>;
-  readonly spend: Pick<BatchSpendStore, 'hold' | 'settle'>;
+  readonly spend: Pick<BatchSpendStore, 'find' | 'hold' | 'settle'>;
   readonly chunkReader: ChunkReader;
   readonly log: Logger;
   /** Says that the work goes on, with the chunks done so far. May throw to end it. */
@@ -37,18 +36,28 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
 
     const batch = await batches.find(batchId);
     if (batch === null) return { sent: false, why: 'the batch is gone' };
+    if (priceShare === null) return { sent: false, why: 'the owner of the lane does not want it' };
     const { lines, micros } = await survey(deps, run);
     if (lines === 0) return { sent: false, why: 'no line is left' };
     if (micros === null && batch.spend.maxMicros !== null) return { sent: false, why: 'no price is known' };
-    const held = Math.ceil((micros ?? 0) * priceShare);
-    const hold = holdOf(run);
-    if (!(await spend.hold(batchId, hold, held))) return { sent: false, why: 'the limit of the batch is too low' };
+    const hold = providerHold(run);
+    const isOurs = !Object.hasOwn((await spend.find(batchId)).holds, hold);
+    if (!(await spend.hold(batchId, hold, micros ?? 0)))
+      return { sent: false, why: 'the limit of the batch is too low' };
+    let isAsked = false;
+    const onUploaded = (): void => {
+      deps.checkIn(run.endChunk - run.firstChunk);
+      isAsked = true;
+    };
     try {
-      const { id } = await api.create({ marker, endpoint: batch.endpoint, lines: linesOf(deps, run) });
+      const { id } = await api.create({ marker, endpoint: batch.endpoint, lines: linesOf(deps, run), onUploaded });
       return { sent: true, providerBatchId: id };
     } catch (error) {
-      if (!(error instanceof ProviderRefusalError) || error.status >= 500 || error.status === 429) throw error;
-      await spend.settle(batchId, hold, held, 0);
+      const isRefused = error instanceof ProviderRefusalError && error.status < 500;
+      // Else there may be a batch that nobody has told us of, of this delivery or of the one whose hold was found here: its money
+      // stays held until it is found.
+      if (isOurs && (!isAsked || isRefused)) await giveBack(deps, batchId, hold);
+      if (!isRefused || error.status === 429) throw error;
       log.warn(
         { batchId, laneId: lane.laneId, status: error.status },
         'a provider takes no batch; its lines go singly',
@@ -58,16 +67,23 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
   };
 }
 
+/** Ends a hold of which nothing was spent. */
+async function giveBack({ spend }: SubmitProviderBatchDeps, batchId: string, hold: string): Promise<void> {
+  // As it is stored: prices may have changed since an earlier delivery made it.
+  const held = (await spend.find(batchId)).holds[hold];
+  if (held !== undefined) await spend.settle(batchId, hold, held, 0);
+}
+
 /** How many lines there are, and what they may cost; null where the price of one is not known. */
 async function survey(
   deps: SubmitProviderBatchDeps,
   run: ProviderBatchTry,
 ): Promise<{ lines: number; micros: number | null }> {
-  const { costMicros } = deps.findLane(run.lane.laneId);
+  const lane = deps.findLane(run.lane.laneId);
   let lines = 0;
   let micros: number | null = 0;
   for await (const row of openRows(deps, run)) {
-    const line = mostCost(costMicros, { ...row, model: run.lane.model });
+    const line = mostAtProvider(lane, run.lane, row);
     lines += 1;
     micros = micros === null || line === null ? null : micros + line;
   }

@@ -1,8 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../core/clock.ts';
-import type { BatchControl } from '../../core/contracts/batch-control.ts';
 import { REPLAN_AT_LEAST_AFTER_MS } from '../../core/contracts/timings.ts';
-import type { BatchControlStore } from '../../store/batch-control.ts';
+import type { BatchControlStore, BatchLeave } from '../../store/batch-control.ts';
 
 /** How old the picture of a batch's control may be: lines that wait for a slot look at it when they get one. */
 const GOOD_FOR_MS = 500;
@@ -20,24 +19,29 @@ interface BatchGateDeps {
 }
 
 /**
- * The last look before a line goes out. Its batch may have been paused, or its consent withdrawn, while it waited for its slot.
+ * The last look before a line goes out. Its batch may have been paused, its consent withdrawn or its limit lowered, while it
+ * waited for its slot.
  */
 export function createBatchGate({ batchControl, clock }: BatchGateDeps) {
-  const controls = new LRUCache<string, Promise<BatchControl | null>>({ max: 1_000, ttl: GOOD_FOR_MS });
-  const read = (batchId: string): Promise<BatchControl | null> => {
-    const known = controls.get(batchId);
+  const leaves = new LRUCache<string, Promise<BatchLeave | null>>({ max: 1_000, ttl: GOOD_FOR_MS });
+  const read = (batchId: string): Promise<BatchLeave | null> => {
+    const known = leaves.get(batchId);
     if (known !== undefined) return known;
     const reading = batchControl.find(batchId);
-    controls.set(batchId, reading);
-    reading.catch(() => controls.delete(batchId));
+    leaves.set(batchId, reading);
+    reading.catch(() => leaves.delete(batchId));
     return reading;
   };
 
   return async function heldBack(batchId: string, isMetered: boolean): Promise<HeldBack | undefined> {
-    const control = await read(batchId);
+    const leave = await read(batchId);
     const until = clock.now() + REPLAN_AT_LEAST_AFTER_MS;
-    if (control?.paused === true) return { why: 'the batch is paused', until };
-    if (isMetered && control?.metered === 'never') return { why: 'the batch may not cost anything any more', until };
+    if (leave === null) return undefined;
+    const { control, spend } = leave;
+    if (control.paused) return { why: 'the batch is paused', until };
+    if (isMetered && control.metered === 'never') return { why: 'the batch may not cost anything any more', until };
+    // The limit was lowered below what is paid and held: what has not gone out yet gives its hold back first.
+    if (isMetered && spend.roomMicros < 0) return { why: 'the batch may not cost as much any more', until };
     return undefined;
   };
 }

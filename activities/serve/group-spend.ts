@@ -4,7 +4,8 @@ import type { BatchSpend } from '../../core/contracts/batch-spend.ts';
 import type { ServeLinesInput } from '../../core/contracts/batch.ts';
 import type { AttemptFailure } from '../../core/contracts/failure.ts';
 import { holdKey, isDeadHold } from '../../core/contracts/holds.ts';
-import { REPLAN_AT_LEAST_AFTER_MS } from '../../core/contracts/timings.ts';
+import { isProviderHold } from '../../core/contracts/provider-batch.ts';
+import { REPLAN_AT_LEAST_AFTER_MS, REPLAN_AT_MOST_EVERY_MS } from '../../core/contracts/timings.ts';
 import type { Logger } from '../../core/log.ts';
 import { persist } from '../../core/persist.ts';
 import type { CostMicros } from '../../lanes/prices/costs.ts';
@@ -13,6 +14,7 @@ import { mostCost } from '../../lanes/prices/most-cost.ts';
 import type { BatchSpendStore } from '../../store/batch-spend.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
 import type { ChunkRow } from '../batch/load-chunk.ts';
+import { deliveryOf, type Delivery } from './delivery-of.ts';
 import { settleLostDeliveries } from './lost-deliveries.ts';
 
 export interface GroupSpendDeps {
@@ -41,39 +43,39 @@ const TRIES = 5;
 /**
  * Holds what a group of lines may cost at most before any of them goes out, or as many lines of it as there is room for. Every
  * delivery of the activity has a hold of its own; what a lost one left is settled first.
- * @param rows the lines that still have no outcome
+ * @param rows those of all its lines
+ * @param open those that still have no outcome
  */
 export async function openGroupSpend(
   deps: GroupSpendDeps,
   { batchId, chunkIndex, lane, lines }: ServeLinesInput,
-  rows: readonly ChunkRow[],
+  { rows, open }: { readonly rows: readonly ChunkRow[]; readonly open: readonly ChunkRow[] },
   costMicros: CostMicros,
 ): Promise<GroupSpend> {
   const { batchSpend, clock, log } = deps;
   const meter = lane.kind === 'plan' ? 'free' : meterOf(costMicros, lane.model);
-  if (meter === 'free' || rows.length === 0) return free(meter !== 'free');
+  if (meter === 'free' || (open.length === 0 && Context.current().info.attempt === 1)) return free(meter !== 'free');
   if (meter === 'unknown') {
     if ((await batchSpend.find(batchId)).maxMicros === null) return free(true);
     return { ...free(true), held: () => undefined, refusal: noConsent(`the price of ${lane.model} is unknown`) };
   }
 
   const { info } = Context.current();
-  const keyOf = (delivery: number): string =>
-    holdKey({
-      scheduledAt: info.scheduledTimestampMs,
-      chunkIndex,
-      activityId: info.activityId,
-      runId: info.workflowExecution?.runId ?? '',
-      delivery,
-    });
-  const most = rows.map(({ line, operation, body, bodyText }) => ({
-    line,
-    micros: mostCost(costMicros, { operation, body, bodyText, model: lane.model }) ?? 0,
-  }));
-  const mostOf = new Map(most.map(({ line, micros }) => [line, micros]));
-  if (info.attempt > 1) await settleLostDeliveries(deps, { batchId, lines, mostOf, keyOf, delivery: info.attempt });
+  const own = deliveryOf(info);
+  const keyOf = (delivery: Delivery): string =>
+    holdKey({ scheduledAt: info.scheduledTimestampMs, chunkIndex, ...delivery });
+  const priced = (row: ChunkRow): { line: number; micros: number } => ({
+    line: row.line,
+    micros: mostCost(costMicros, { ...row, model: lane.model }) ?? 0,
+  });
+  if (own.delivery > 1) {
+    const mostOf = new Map(rows.map(priced).map(({ line, micros }) => [line, micros]));
+    const isOpen = new Set(open.map(({ line }) => line));
+    await settleLostDeliveries(deps, { batchId, lines, mostOf, isOpen, keyOf, delivery: own });
+  }
+  const most = open.map(priced);
 
-  const hold = keyOf(info.attempt);
+  const hold = keyOf(own);
   const admitted = await holdAsMany(
     batchSpend,
     batchId,
@@ -120,14 +122,21 @@ function whyNoRoom(
   now: number,
 ): AttemptFailure {
   const alive = Object.entries(holds).filter(([key]) => key === ownHold || !isDeadHold(key, now));
-  const mayComeBack = alive.reduce((total, [, micros]) => total + micros, 0);
+  const sum = (held: typeof alive): number => held.reduce((total, [, micros]) => total + micros, 0);
+  const mayComeBack = sum(alive);
   if (neededMicros > roomMicros + mayComeBack) return noConsent('the spend limit of the batch leaves no room for it');
+  const comesBackAfterMs = (): number => {
+    // What lines of this group leave over is known when this is read.
+    if (Object.hasOwn(holds, ownHold)) return 0;
+    // What a provider's batch holds comes back in hours: nobody needs to ask every few seconds.
+    const ofLines = sum(alive.filter(([key]) => !isProviderHold(key)));
+    return neededMicros > roomMicros + ofLines ? REPLAN_AT_MOST_EVERY_MS : REPLAN_AT_LEAST_AFTER_MS;
+  };
   return {
     class: 'lane_unavailable',
     answerStarted: false,
     reachedUpstream: false,
-    // What lines of this group leave over is known when this is read.
-    unavailableUntil: Object.hasOwn(holds, ownHold) ? now : now + REPLAN_AT_LEAST_AFTER_MS,
+    unavailableUntil: now + comesBackAfterMs(),
     reason: 'what other lines may cost takes up the spend limit of the batch for now',
   };
 }

@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { Clock } from '../../core/clock.ts';
 import type { BatchPriority } from '../../core/contracts/batch-control.ts';
 import type { LineResult, LineTask, ServeLinesInput } from '../../core/contracts/batch.ts';
-import { attemptKey, lineKey } from '../../core/contracts/ids.ts';
+import { lineAttemptKey, lineKey } from '../../core/contracts/ids.ts';
 import { ownAnswer } from '../../core/failure-answer.ts';
 import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
 import type { SlotPriority } from '../../lanes/policy/slots.ts';
@@ -12,6 +12,7 @@ import type { ChunkRow } from '../batch/load-chunk.ts';
 import type { BatchGate } from './batch-gate.ts';
 import type { GroupSpend } from './group-spend.ts';
 import { toLineEntry } from './line-entry.ts';
+import { deliveryOf } from './delivery-of.ts';
 import type { LineRecorder } from './line-recorder.ts';
 import { tryLane, type TriedLane } from './try-lane.ts';
 
@@ -61,7 +62,7 @@ export async function serveLine(deps: ServeLineDeps, serving: LineServing): Prom
       ? { costs: NO_COSTS }
       : {
           costs: costsOf(costMicros, lane, billed.usage),
-          ledgerKey: attemptKey(itemId, attempt, Context.current().info.attempt),
+          ledgerKey: lineAttemptKey(itemId, attempt, deliveryOf(Context.current().info)),
         };
   if (outcome.ok) {
     const { body, usage } = outcome;

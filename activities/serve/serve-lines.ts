@@ -1,4 +1,3 @@
-import { Context } from '@temporalio/activity';
 import type { LineResult, LineTask, ServeLinesInput } from '../../core/contracts/batch.ts';
 import type { CostMicros } from '../../lanes/prices/costs.ts';
 import type { BatchResultStore } from '../../store/batch-results.ts';
@@ -32,9 +31,10 @@ export function createServeLines(deps: ServeLinesDeps) {
         if (row === undefined) throw new Error(`line ${task.line} is not in chunk ${input.chunkIndex}`);
         return row;
       };
-      const open = input.lines.map(rowOf).filter(({ line }) => !done.has(line));
+      const groupRows = input.lines.map(rowOf);
+      const open = groupRows.filter(({ line }) => !done.has(line));
       const costMicros = deps.host.find(input.lane.laneId)?.costMicros ?? deps.costMicros;
-      const spend = await openGroupSpend(deps, input, open, costMicros);
+      const spend = await openGroupSpend(deps, input, { rows: groupRows, open }, costMicros);
       const results = await Promise.allSettled(
         input.lines.map(async (task) => {
           if (done.has(task.line)) return doneBefore(deps, input, task);
@@ -52,10 +52,11 @@ export function createServeLines(deps: ServeLinesDeps) {
   };
 }
 
-/** A first try has no outcome to find; after a lost attempt there may be one. */
+/**
+ * Looked for before every try, one small read a group: an attempt whose end nobody heard of may have left an outcome, and so may a
+ * part of the batch that comes back from a provider. A line that is sent again is paid again.
+ */
 async function linesWithOutcome(deps: ServeLinesDeps, { batchId, lines }: ServeLinesInput): Promise<Set<number>> {
-  const isFirst = Context.current().info.attempt === 1 && lines.every(({ previous }) => previous.length === 0);
-  if (isFirst) return new Set();
   const numbers = lines.map(({ line }) => line);
   const first = Math.min(...numbers);
   const outcomes = await deps.results.outcomes(batchId, first, Math.max(...numbers) - first + 1);

@@ -41,7 +41,7 @@ export async function editKeyLane(
     await checkAddress(baseUrl ?? lane.baseUrl ?? '', allowPrivateAddresses ?? lane.allowPrivateAddresses);
   }
   // Secrets go in and never come out, so nobody may have them sent to a place for which they were not given.
-  if (isElsewhere && apiKey === undefined && !isKeyOptional(lane)) throw missing('apiKey', 'key');
+  if (isElsewhere && apiKey === undefined && !isKeyOptional(lane)) throw missing('apiKey', 'key (--key or --key-env)');
   if (isElsewhere && headers === undefined && (lane.keySettings?.sealedHeaders ?? null) !== null) {
     throw missing('headers', 'headers');
   }

@@ -30,7 +30,8 @@ export interface ProgressReader {
 export function createProgressReader(deps: ProgressReaderDeps): ProgressReader {
   const { batches, lanes, clock, log, pollEveryMs = 1_000 } = deps;
   const pollers = new Map<string, Poller<BatchProgress>>();
-  const stopped = new AbortController();
+  const watchers = new Set<() => void>();
+  let isStopped = false;
   let aliases: ReadonlyMap<string, string> = new Map();
   let aliasesReadAt = Number.NEGATIVE_INFINITY;
 
@@ -66,8 +67,24 @@ export function createProgressReader(deps: ProgressReaderDeps): ProgressReader {
 
   return {
     read,
-    watch: (batchId, signal) => pollerOf(batchId).follow(AbortSignal.any([signal, stopped.signal])),
-    stop: () => stopped.abort(),
+    async *watch(batchId, signal) {
+      // By hand: of two signals that AbortSignal.any joins, one that lives long keeps a trace of each watcher.
+      const ended = new AbortController();
+      const end = (): void => ended.abort();
+      if (signal.aborted || isStopped) end();
+      signal.addEventListener('abort', end);
+      watchers.add(end);
+      try {
+        yield* pollerOf(batchId).follow(ended.signal);
+      } finally {
+        signal.removeEventListener('abort', end);
+        watchers.delete(end);
+      }
+    },
+    stop() {
+      isStopped = true;
+      for (const end of watchers) end();
+    },
   };
 }
 

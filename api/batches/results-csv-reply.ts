@@ -17,6 +17,7 @@ const NOT_FOR_TABLES = ['after_line', 'limit'];
 
 /**
  * Answers with a batch's results so far as one CSV file, streamed.
+ * @param kept what the rows pass through
  * @throws ApiError for a query that CSV has not, or when the input is gone
  */
 export async function sendResultsCsv(
@@ -24,6 +25,7 @@ export async function sendResultsCsv(
   batch: BatchDoc,
   query: unknown,
   reply: FastifyReply,
+  kept: (rows: AsyncIterable<string>) => AsyncIterable<string>,
 ): Promise<FastifyReply> {
   const { kind = null, columns, raw } = parseBody(querySchema, query);
   const unfit = NOT_FOR_TABLES.find((name) => typeof query === 'object' && query !== null && name in query);
@@ -36,5 +38,5 @@ export async function sendResultsCsv(
   return reply
     .type('text/csv; charset=utf-8; header=present')
     .header('content-disposition', `attachment; filename="${batch._id}.csv"`)
-    .send(Readable.from(rows, { objectMode: false }));
+    .send(Readable.from(kept(rows), { objectMode: false }));
 }

@@ -13,3 +13,17 @@ export function assertResultsKept({ _id, results }: Pick<BatchDoc, '_id' | 'resu
     { param: 'id' },
   );
 }
+
+/**
+ * Passes on what is read of a batch's results, and breaks off in the end where they were removed meanwhile: what came through then
+ * may be a part, and must not look whole.
+ * @param readBatch the batch as it is now; null when it is gone
+ */
+export async function* whileKept(
+  source: AsyncIterable<string>,
+  readBatch: () => Promise<Pick<BatchDoc, '_id' | 'results'> | null>,
+): AsyncGenerator<string, void, undefined> {
+  yield* source;
+  const batch = await readBatch();
+  if (batch !== null) assertResultsKept(batch);
+}

@@ -92,7 +92,9 @@ export function createRetryBatch(deps: RetryBatchDeps) {
       // Somebody else was first; what they have made is looked at anew.
       await files.discard(inputFileId);
     }
-    throw new ApiError('server_is_overloaded', `Others retry batch ${source._id} at the same time. Try again.`);
+    throw new ApiError('server_is_overloaded', `Others retry batch ${source._id} at the same time. Try again.`, {
+      retryAfterMs: 1_000,
+    });
   };
 }
 
@@ -130,7 +132,8 @@ function beginOf(source: BatchDoc, { completion_window, metadata }: BatchRetryRe
     control: hasMetadata
       ? { ...control, metered: source.control.metered }
       : { ...source.control, paused: control.paused },
-    spend: newSpend(hasMetadata ? create.wishes.maxMicros : source.spend.maxMicros),
+    // So does its limit, unless another one is named: new labels must not open the purse.
+    spend: newSpend(create.wishes.maxMicros ?? source.spend.maxMicros),
   };
 }
 

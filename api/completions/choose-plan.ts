@@ -65,6 +65,11 @@ export async function choosePlan(
   const now = clock.now();
   if (!mayWait && able.every((lane) => lane.unavailableUntil > now)) {
     const resetsAtMs = Math.min(...able.map((lane) => lane.unavailableUntil));
+    const recovers = plan.lanes.some(
+      (lane, index) =>
+        lane.unavailableUntil === resetsAtMs && able.includes(lane) && plan.standings[index]?.backsOff === true,
+    );
+    if (recovers) throw backsOff(model, resetsAtMs - now);
     const advice = plan.withheld.length > 0 ? ` Its key lanes were left out: ${CONSENT_ADVICE}` : '';
     throw new ApiError(
       'usage_limit_reached',
@@ -76,6 +81,15 @@ export async function choosePlan(
     );
   }
   return { lanes: able, direct: plan.direct };
+}
+
+/** A lane that recovers from failures is not out of its window: its pause is a minute at most, and a client's own retry finds it. */
+function backsOff(model: string, retryAfterMs: number): ApiError {
+  return new ApiError(
+    'server_is_overloaded',
+    `Every lane of '${model}' is out; the first that comes back recovers from failures of its upstream. Try again shortly.`,
+    { retryAfterMs },
+  );
 }
 
 const CONSENT_ADVICE =

@@ -9,7 +9,7 @@ import { ApiError } from '../../core/errors.ts';
 export function readWait(header: string | readonly string[] | undefined): number {
   if (header === undefined) return 0;
   if (typeof header !== 'string' || !/^\d{1,9}$/.test(header)) {
-    throw new ApiError('invalid_value', "'x-flatlane-wait' must be whole seconds, 3600 at most.", {
+    throw new ApiError('invalid_value', "'x-flatlane-wait' must be whole seconds; more than 3600 count as 3600.", {
       param: 'x-flatlane-wait',
     });
   }

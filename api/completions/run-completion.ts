@@ -29,6 +29,9 @@ const WATCH_WORKFLOW_AFTER_MS = 5_000;
 /** What the workflow may take past the deadline: telling the caller that there is no answer. */
 const AFTER_DEADLINE_MS = 60_000;
 
+/** Temporal takes summaries of 400 bytes, and a character may take six of them. */
+const SUMMARY_MODEL_CHARACTERS = 50;
+
 export interface RunCompletionDeps {
   readonly client: Client;
   /** True when the worker shares the client's connection, so that a first task can come with the start. */
@@ -136,7 +139,7 @@ export function createRunCompletion(deps: RunCompletionDeps) {
           workflowExecutionTimeout: waitMs + COMPLETION_DEADLINE_MS + AFTER_DEADLINE_MS,
           requestEagerStart: deps.eagerStart,
           priority: { priorityKey: TASK_PRIORITY.interactive, fairnessKey: keyId },
-          staticSummary: `${model} for ${keyId}`,
+          staticSummary: `${model.slice(0, SUMMARY_MODEL_CHARACTERS)} for ${keyId}`,
         });
         // With an eager start the answer may be there before the server has said that the workflow is.
         if (over) return;

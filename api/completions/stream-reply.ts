@@ -31,6 +31,8 @@ export function createEventStream(
     raw.writeHead(200, {
       ...baseHeaders,
       ...headers,
+      // To the first byte: what a whole answer says of its end.
+      'openai-processing-ms': String(Math.round(reply.elapsedTime)),
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
       'x-accel-buffering': 'no',

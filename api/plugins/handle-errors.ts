@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../../core/errors.ts';
+import { letPass } from '../form-errors.ts';
 import { storeTrouble } from '../../store/store-trouble.ts';
 
 /** Answers every error in OpenAI's shape; what is not ours is logged with its cause and told as a plain 500. */
@@ -13,8 +14,21 @@ export function registerErrorHandling(app: FastifyInstance): void {
 /** Answers an error that a route, a hook or Fastify itself has thrown. */
 export function answerError(error: FastifyError | ApiError, request: FastifyRequest, reply: FastifyReply): void {
   const known = error instanceof ApiError ? error : fromFastify(error);
+  if (known.errorName === 'request_too_large') letRestPass(request, reply);
   if (known.status >= 500) request.log.error({ err: error }, 'a request failed');
   sendError(reply, known);
+}
+
+/** A body above its limit is read and dropped up to twice this: what a client sends by mistake, and no more. */
+const DROPPED_BYTES = 32 * 1024 * 1024;
+
+/**
+ * Fastify closes the connection under a client that is still sending, which then sees it break, knows nothing of the limit and
+ * sends the whole again. It is read to its end instead, so that the answer is read as well.
+ */
+function letRestPass(request: FastifyRequest, reply: FastifyReply): void {
+  reply.removeHeader('connection');
+  letPass(request, DROPPED_BYTES);
 }
 
 /** Sends an error with the headers by which the official clients decide whether to try again. */
@@ -41,6 +55,8 @@ function fromFastify(error: FastifyError): ApiError {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new ApiError('request_too_large', 'The request body is larger than this route takes.');
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return new ApiError('not_found', 'There is nothing of so long an id here.');
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new ApiError('unsupported_media_type', 'Send the body as `Content-Type: application/json`.');
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':

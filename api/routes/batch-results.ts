@@ -6,7 +6,7 @@ import type { BatchResultStore } from '../../store/batch-results.ts';
 import type { BatchStore } from '../../store/batches.ts';
 import { noSuchBatch } from '../batches/no-such-batch.ts';
 import { findResultPage, readResults, readWhole } from '../batches/read-results.ts';
-import { assertResultsKept } from '../batches/results-kept.ts';
+import { assertResultsKept, whileKept } from '../batches/results-kept.ts';
 import { sendResultsCsv } from '../batches/results-csv-reply.ts';
 import type { ResultsCsvDeps } from '../batches/results-csv.ts';
 import { parseBody } from '../parse-body.ts';
@@ -42,17 +42,18 @@ export function registerBatchResultsRoute(app: FastifyInstance, deps: BatchResul
       const batch = await batches.findOwned(caller.keyId, params.id);
       if (batch === null) throw noSuchBatch(params.id);
       assertResultsKept(batch);
-      if (format === 'csv') return sendResultsCsv(deps, batch, query, reply);
+      const kept = (lines: AsyncIterable<string>) => whileKept(lines, () => batches.findOwned(caller.keyId, batch._id));
+      if (format === 'csv') return sendResultsCsv(deps, batch, query, reply, kept);
       const { total, completed, failed } = batch.counts;
       const counted = TERMINAL_BATCH_STATES.includes(batch.status) ? null : completed + failed;
       const range = { batchId: batch._id, afterLine, total, kind, counted };
       void reply.type('application/jsonl; charset=utf-8');
-      if (limit === undefined) return reply.send(toStream(readResults(results, range)));
+      if (limit === undefined) return reply.send(toStream(kept(readResults(results, range))));
       const { lines, completeTo } = await findResultPage(results, range, limit);
       return reply
         .header('x-flatlane-last-line', String(lines.at(-1) ?? afterLine))
         .header('x-flatlane-complete-to-line', String(completeTo))
-        .send(toStream(readWhole(results, batch._id, lines)));
+        .send(toStream(kept(readWhole(results, batch._id, lines))));
     },
   );
 }

@@ -1,5 +1,5 @@
 import multipart from '@fastify/multipart';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { toUnixSeconds, type Clock } from '../../core/clock.ts';
 import { ApiError } from '../../core/errors.ts';
 import { newFileId, newUploadId } from '../../core/ids.ts';
@@ -47,7 +47,7 @@ export function registerUploadRoutes(app: FastifyInstance, deps: UploadRouteDeps
   void app.register(async (scope) => {
     await scope.register(multipart, { limits: UPLOAD_LIMITS, throwFileSizeLimit: false });
 
-    scope.post('/v1/uploads', async ({ body, caller }): Promise<UploadObject> => {
+    scope.post('/v1/uploads', { preValidation: refuseForm }, async ({ body, caller }): Promise<UploadObject> => {
       const create = readUploadCreate(body, maxFileBytes);
       const createdAt = clock.now();
       const upload: UploadDoc = {
@@ -74,11 +74,15 @@ export function registerUploadRoutes(app: FastifyInstance, deps: UploadRouteDeps
       return { id: _id, object: 'upload.part', created_at: toUnixSeconds(createdAt), upload_id: upload._id };
     });
 
-    scope.post<IdParams>('/v1/uploads/:id/complete', async ({ params, body, caller }): Promise<UploadObject> => {
-      const found = await findUpload(caller.keyId, params.id);
-      const upload = await completeUpload(found, readUploadComplete(body));
-      return toUploadObject(upload, 'completed', await files.findOwned(caller.keyId, upload.fileId, clock.now()));
-    });
+    scope.post<IdParams>(
+      '/v1/uploads/:id/complete',
+      { preValidation: refuseForm },
+      async ({ params, body, caller }): Promise<UploadObject> => {
+        const found = await findUpload(caller.keyId, params.id);
+        const upload = await completeUpload(found, readUploadComplete(body));
+        return toUploadObject(upload, 'completed', await files.findOwned(caller.keyId, upload.fileId, clock.now()));
+      },
+    );
 
     scope.post<IdParams>('/v1/uploads/:id/cancel', async ({ params, caller }): Promise<UploadObject> => {
       const found = await findUpload(caller.keyId, params.id);
@@ -91,6 +95,12 @@ export function registerUploadRoutes(app: FastifyInstance, deps: UploadRouteDeps
       return toUploadObject(upload, 'cancelled', null);
     });
   });
+}
+
+/** The parts of an upload come as forms; what is said of it is JSON. */
+async function refuseForm(request: FastifyRequest): Promise<void> {
+  if (!request.isMultipart()) return;
+  throw new ApiError('unsupported_media_type', 'Send the body as `Content-Type: application/json`.');
 }
 
 /** One whose parts are being made a file is as good as completed. */

@@ -78,7 +78,8 @@ export function registerAccountCare(accounts: Command, context: CliContext): voi
       context.show(
         on,
         answer,
-        () => `'${alias}': ${atATime} at a time, ${weeklyReservePercent ?? 0}% of the week kept.`,
+        () =>
+          `'${alias}': ${atATime} at a time, ${weeklyReservePercent ?? 0}% of the week kept${rank === undefined ? '' : `, rank ${rank}`}.`,
       );
     });
 

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
-import { comparisonAnswer, quoteAnswer, type Comparison, type Quote, type QuoteRange } from '../api-shapes.ts';
+import { comparisonAnswer, quoteAnswer, type Comparison, type Quote } from '../api-shapes.ts';
 import type { CliContext } from '../cli-context.ts';
 import { batchPath, type ConnectApi } from '../connect-api.ts';
-import { formatList, formatText, formatTime, UNKNOWN } from '../format-values.ts';
+import { formatList, formatText, UNKNOWN } from '../format-values.ts';
 import { inputFileId } from '../input-file.ts';
 import { promptTemplate } from '../prompt-template.ts';
+import { formatDollarRange, formatEnd, formatRange } from '../quote-values.ts';
 import { readTemplate } from '../read-template.ts';
 import { formatTable, printable } from '../table.ts';
 
@@ -53,7 +54,7 @@ function quoteText(quote: Quote): string {
       account,
       name,
       `${used}%`,
-      share === null ? UNKNOWN : `${range(share)}%`,
+      share === null ? UNKNOWN : `${formatRange(share)}%`,
       formatText(basis),
     ]),
   );
@@ -68,10 +69,10 @@ function quoteText(quote: Quote): string {
       quote.models.map((model) => [
         model.model,
         String(model.lines),
-        range(model.input_tokens),
-        `${range(model.output_tokens)} (${model.output_tokens.basis})`,
-        usd(model.meter_usd),
-        usd(model.batch_api_usd),
+        formatRange(model.input_tokens),
+        `${formatRange(model.output_tokens)} (${model.output_tokens.basis})`,
+        formatDollarRange(model.meter_usd),
+        formatDollarRange(model.batch_api_usd),
         model.served ? formatList([...model.plan_lanes, ...model.key_lanes]) : 'none serves it',
       ]),
       'No lines.',
@@ -80,10 +81,10 @@ function quoteText(quote: Quote): string {
       ? []
       : ['', formatTable(['account', 'window', 'used', 'would take', 'basis'], accountRows, '')]),
     '',
-    `expected end: ${time(expected.earliest_end)} to ${time(expected.latest_end)} (${expected.basis}); ${fitsText(expected.fits)}`,
+    `expected end: ${formatEnd(expected.earliest_end, expected.latest_end)} (${expected.basis}); ${fitsText(expected.fits)}`,
     ...(spills
       ? [
-          `the plan leaves ${range(spill.lines)} lines, ${usd(spill.meter_usd)} on the meter, to ${formatList(spill.to.map(printable))}`,
+          `the plan leaves ${formatRange(spill.lines)} lines to ${formatList(spill.to.map(printable))}, ${spill.meter_usd === null ? 'at a price that is not known' : `${formatDollarRange(spill.meter_usd)} on the meter`}`,
         ]
       : []),
     ...quote.notes.map(printable),
@@ -98,9 +99,9 @@ function comparisonText({ quote, actual }: Comparison): string {
       quote === null ? UNKNOWN : String(quote.lines.total),
       String(actual.lines.completed + actual.lines.failed),
     ],
-    ['tokens in', range(quote?.input_tokens ?? null), String(actual.input_tokens)],
-    ['tokens out', range(quote?.output_tokens ?? null), String(actual.output_tokens)],
-    ['on the meter', usd(quote?.meter_usd ?? null), money(actual.meter_usd)],
+    ['tokens in', formatRange(quote?.input_tokens ?? null), String(actual.input_tokens)],
+    ['tokens out', formatRange(quote?.output_tokens ?? null), String(actual.output_tokens)],
+    ['on the meter', formatDollarRange(quote?.meter_usd ?? null), money(actual.meter_usd)],
     ['paid', UNKNOWN, money(actual.cost_usd)],
     ['seconds', secondsOf(quote), String(actual.duration_seconds)],
   ];
@@ -112,22 +113,7 @@ function comparisonText({ quote, actual }: Comparison): string {
 function secondsOf(quote: Quote | null): string {
   if (quote === null || quote.expected.earliest_end === null) return UNKNOWN;
   const { earliest_end: earliest, latest_end: latest } = quote.expected;
-  return range({ low: earliest - quote.created_at, high: latest === null ? null : latest - quote.created_at });
-}
-
-function range(given: QuoteRange | null): string {
-  if (given === null) return UNKNOWN;
-  return given.low === given.high ? String(given.low) : `${given.low} to ${given.high ?? '?'}`;
-}
-
-function usd(given: QuoteRange | null): string {
-  if (given === null) return UNKNOWN;
-  const one = (value: number | null): string => (value === null ? '?' : `$${value.toFixed(2)}`);
-  return one(given.low) === one(given.high) ? one(given.low) : `${one(given.low)} to ${one(given.high)}`;
-}
-
-function time(seconds: number | null): string {
-  return seconds === null ? 'unknown' : formatTime(seconds * 1_000);
+  return formatRange({ low: earliest - quote.created_at, high: latest === null ? null : latest - quote.created_at });
 }
 
 function fitsText(fits: boolean | null): string {

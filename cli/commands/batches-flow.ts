@@ -9,6 +9,7 @@ import type { ApiClient } from '../api-client.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CliError } from '../cli-error.ts';
 import { batchPath, type ConnectApi } from '../connect-api.ts';
+import { batchErrorNotes, failedLineNotes } from '../end-notes.ts';
 import { followBatch } from '../follow-batch.ts';
 import { inputFileId } from '../input-file.ts';
 import { gatherPair } from '../parse-arguments.ts';
@@ -44,6 +45,10 @@ export function registerBatchFlow(batches: Command, context: CliContext, connect
   const follow = async (client: ApiClient, command: Command, batchId: string): Promise<void> => {
     const last = await followBatch(client, io, batchId);
     context.show(command, last, () => laneTable(last));
+    if (last.status === 'failed') {
+      for (const note of batchErrorNotes(await client.request('GET', batchPath(batchId), batchAnswer))) io.err(note);
+    }
+    for (const note of await failedLineNotes(client, last)) io.err(note);
     if (last.status !== 'completed') throw new CliError(`Batch ${batchId} is ${last.status}.`);
   };
   const began = async (client: ApiClient, command: Command, batch: Batch, wait: boolean): Promise<void> => {
@@ -116,6 +121,9 @@ export function registerBatchFlow(batches: Command, context: CliContext, connect
         await bring(context, body ?? new Blob([]).stream(), options.output);
       } catch (error) {
         if (io.interrupted.aborted) throw error;
+        if (error instanceof Error && 'syscall' in error && error.syscall === 'open') {
+          throw new CliError(`The file '${options.output ?? ''}' can't be written.`);
+        }
         throw new CliError(`The results broke off: ${error instanceof Error ? error.message : 'unknown'}`);
       }
     });

@@ -3,6 +3,7 @@ import { BATCH_PRIORITIES } from '../../core/contracts/batch-control.ts';
 import { batchAnswer, batchList, controlAnswer, progressAnswer, type Batch } from '../api-shapes.ts';
 import type { CliContext } from '../cli-context.ts';
 import { batchPath, createConnectApi } from '../connect-api.ts';
+import { batchErrorNotes, failedLineNotes } from '../end-notes.ts';
 import { formatText, formatTime } from '../format-values.ts';
 import { parseCount } from '../parse-arguments.ts';
 import { laneTable, progressLine } from '../progress-text.ts';
@@ -54,8 +55,9 @@ export function registerBatches(program: Command, context: CliContext): void {
       const client = connect(command);
       const batch = await client.request('GET', batchPath(id), batchAnswer);
       const progress = await client.request('GET', batchPath(id, '/progress'), progressAnswer);
+      const notes = context.wantsJson(command) ? [] : await failedLineNotes(client, progress);
       context.show(command, { batch, progress }, () =>
-        [progressLine(progress), ...details(batch), laneTable(progress)].join('\n'),
+        [progressLine(progress), ...details(batch), laneTable(progress), ...notes].join('\n'),
       );
     });
 
@@ -94,10 +96,10 @@ export function registerBatches(program: Command, context: CliContext): void {
 }
 
 function details(batch: Batch): string[] {
-  const { id, endpoint, input_file_id, output_file_id, error_file_id, expires_at, errors } = batch;
-  return [
+  const { id, endpoint, input_file_id, output_file_id, error_file_id, expires_at } = batch;
+  const about = [
     `batch ${id} for ${endpoint}, expires ${formatTime(expires_at === null || expires_at === undefined ? null : expires_at * 1000)}`,
     `files: input ${input_file_id}, output ${formatText(output_file_id)}, errors ${formatText(error_file_id)}`,
-    ...(errors?.data ?? []).map(({ line, code, message }) => `line ${line ?? '-'}: ${code}: ${message}`),
-  ].map(printable);
+  ];
+  return [...about.map(printable), ...batchErrorNotes(batch)];
 }

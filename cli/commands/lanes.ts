@@ -88,6 +88,10 @@ export function registerLanes(program: Command, context: CliContext): void {
     .option('--allow-private', 'allow an address in a private network')
     .option('--concurrency <n>', 'requests at a time', parseCount)
     .action(async (options: AddKeyOptions, command: Command) => {
+      // Before anybody is asked for a key.
+      if (options.preset === undefined && options.baseUrl === undefined) {
+        throw new CliError('Say which provider it is: --preset, or --base-url with its address.');
+      }
       const client = await context.connect(command);
       const { lane } = await client.request('POST', '/admin/key-lanes', laneAnswer, {
         alias: options.alias,

@@ -32,7 +32,7 @@ export function registerRoutes(program: Command, context: CliContext): void {
 
   routes
     .command('set')
-    .description('serve a model by these lanes, in this order')
+    .description('serve a model by these lanes, in this order; how it spends and runs stays as it was unless given')
     .argument('<model>', 'the name that callers use')
     .argument(
       '<lanes...>',
@@ -40,6 +40,7 @@ export function registerRoutes(program: Command, context: CliContext): void {
     )
     .addOption(meteredOption())
     .option('--durable', 'run requests as workflows also where there are key lanes only')
+    .option('--no-durable', 'serve them without a workflow where there are key lanes only')
     .action(
       async (model: string, wanted: string[], options: { metered?: string; durable?: boolean }, command: Command) => {
         const client = await context.connect(command);
@@ -52,12 +53,22 @@ export function registerRoutes(program: Command, context: CliContext): void {
             lanes.push({ laneId: id, ...said, ...(isShared ? { rung: index + 1 } : {}) });
           }
         }
+        // The route is replaced as a whole: a new order of lanes must not take back what its owner said of money.
+        const { data: routes } = await client.request('GET', '/admin/routes', routeList);
+        const before = routes.find((route) => route.model === model);
+        const metered = options.metered ?? before?.metered ?? null;
+        const durable = options.durable ?? before?.direct === false;
         const answer = await client.request('PUT', `/admin/routes/${pathOf(model)}`, anyAnswer, {
           lanes,
-          ...(options.metered === undefined ? {} : { metered: options.metered }),
-          ...(options.durable === true ? { direct: false } : {}),
+          ...(metered === null ? {} : { metered }),
+          ...(durable ? { direct: false } : {}),
         });
-        context.show(command, answer, () => `${model} is served by ${wanted.join(' > ')}.`);
+        const said = [...(metered === null ? [] : [`metered: ${metered}`]), ...(durable ? ['as workflow'] : [])];
+        context.show(
+          command,
+          answer,
+          () => `${model} is served by ${wanted.join(' > ')}${said.length === 0 ? '' : ` (${said.join(', ')})`}.`,
+        );
       },
     );
 

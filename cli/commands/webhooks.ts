@@ -78,7 +78,7 @@ export function registerWebhooks(program: Command, context: CliContext): void {
       if (result.outcome !== 'delivered') {
         throw new CliError(`The test was not delivered: ${formatText(result.why)}.`);
       }
-      context.show(command, result, () => `Delivered: ${resultOf(result)}.`);
+      context.show(command, result, () => `The test event was ${resultOf(result)}.`);
     });
 
   webhooks

@@ -45,7 +45,7 @@ export const CHUNKS_AT_A_TIME = 3;
  */
 export const GROUP_LINES: Readonly<Record<LaneKind, number>> = { plan: 4, key: 25 };
 
-/** Groups of one chunk that are out at a time: one is served while the next one is on its way. */
+/** Groups of one chunk that are out on one lane at a time: one is served while the next one is on its way. */
 export const GROUPS_IN_FLIGHT: Readonly<Record<LaneKind, number>> = { plan: 2, key: 2 };
 
 /**

@@ -33,3 +33,15 @@ export function chunkWorkflowId(batchId: string, chunkIndex: number): string {
 export function attemptKey(itemId: string, attempt: number, delivery: number): string {
   return `${itemId}#${attempt}.${delivery}`;
 }
+
+/**
+ * The same for a line. A chunk that is begun anew counts its attempts anew, so the activity is part of the key: what was paid in
+ * an earlier life of the chunk stays in the ledger beside it.
+ */
+export function lineAttemptKey(
+  itemId: string,
+  attempt: number,
+  { runId, activityId, delivery }: { readonly runId: string; readonly activityId: string; readonly delivery: number },
+): string {
+  return `${attemptKey(itemId, attempt, delivery)}@${runId}.${activityId}`;
+}

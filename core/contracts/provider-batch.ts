@@ -37,6 +37,18 @@ export type SubmittedBatch =
   | { readonly sent: true; readonly providerBatchId: string }
   | { readonly sent: false; readonly why: string };
 
+/** The name of the money that a try holds. No dot and no dollar sign: it is the name of a field. */
+export function providerHold({ firstChunk, attempt }: Pick<ProviderBatchTry, 'firstChunk' | 'attempt'>): string {
+  return `${PROVIDER_HOLD}${firstChunk}-${attempt}`;
+}
+
+/** True for money that a try holds, and not lines that go singly. */
+export function isProviderHold(key: string): boolean {
+  return key.startsWith(PROVIDER_HOLD);
+}
+
+const PROVIDER_HOLD = 'provider-';
+
 /** How often a run is sent: once more after a batch that failed as a whole. */
 export const PROVIDER_BATCH_TRIES = 2;
 

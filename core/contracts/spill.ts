@@ -18,7 +18,7 @@ export const MEASURED_FROM_ANSWERS = 10;
 export interface SpillFacts {
   /** Unix milliseconds of the end of the batch. */
   readonly expiresAt: number;
-  /** Lines without an outcome. */
+  /** Lines without an outcome that these lanes must serve until then. */
   readonly remainingLines: number;
   /** Of all metered lanes of the plan together. */
   readonly linesPerSecond: number;
@@ -43,15 +43,13 @@ export interface MeteredLane {
 
 /**
  * Lines a second of several metered lanes together.
- * @param mostLinesOut lines of one batch that are out at a time, whatever the lanes could take
+ * @param mostLinesOut lines of one batch that are out on one lane at a time, whatever it could take
  */
 export function meteredPace(lanes: readonly MeteredLane[], mostLinesOut: number): number {
   const perSecond = (slots: number, lineMs: number): number => (slots * 1000) / Math.max(1, lineMs);
   const lineMsOf = ({ answerMs }: MeteredLane): number =>
     answerMs.length < MEASURED_FROM_ANSWERS ? ASSUMED_LINE_MS : average(answerMs);
-  const together = lanes.reduce((sum, lane) => sum + perSecond(lane.concurrency, lineMsOf(lane)), 0);
-  const slots = lanes.reduce((sum, { concurrency }) => sum + concurrency, 0);
-  return slots <= mostLinesOut ? together : together * (mostLinesOut / slots);
+  return lanes.reduce((sum, lane) => sum + perSecond(Math.min(lane.concurrency, mostLinesOut), lineMsOf(lane)), 0);
 }
 
 function average(values: readonly number[]): number {

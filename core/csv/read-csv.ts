@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { CsvError, parse } from 'csv-parse';
 import { MAX_LINE_BYTES } from '../wire/line-splitter.ts';
+import { boundCells, TooManyCells } from './bound-cells.ts';
 import { readCsvHead } from './csv-head.ts';
 
 /** What reading a CSV file gives, in the order of the file. */
@@ -104,12 +105,16 @@ async function* readRecords(
       return record as unknown as string[];
     },
   });
-  const piped = pipeline(Readable.from(source, { objectMode: false }), parser);
+  const piped = pipeline(Readable.from(boundCells(source, delimiter), { objectMode: false }), parser);
   // It fails with what the loop below throws as well, or because the reader has gone.
   piped.catch(() => {});
   try {
     for await (const record of parser) yield record as PlacedRecord;
   } catch (error) {
+    if (error instanceof TooManyCells) {
+      yield { line: error.line, message: error.message };
+      return;
+    }
     if (!(error instanceof CsvError)) throw error;
     const blank = error['empty_lines'];
     yield { line: lines + (typeof blank === 'number' ? blank : 0) + 1, message: messageOf(error, maxRowBytes) };

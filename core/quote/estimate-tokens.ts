@@ -95,10 +95,15 @@ export function estimatePrompt(operation: Operation, body: Body): PromptEstimate
 export function outputLimit(operation: Operation, body: Body): number | null {
   if (operation === 'embeddings') return 0;
   const limits = ['max_completion_tokens', 'max_tokens', 'max_output_tokens'].map((name) => body[name]);
-  const limit = limits.find((value): value is number => typeof value === 'number' && value > 0);
+  const limit = limits.find(isCount);
   if (limit === undefined) return null;
   const { n } = body as { n?: unknown };
-  return limit * (typeof n === 'number' && n > 1 ? n : 1);
+  return limit * (isCount(n) ? n : 1);
+}
+
+/** What is no such number says nothing; sums over a file stay finite. */
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
 }
 
 /** ASCII letters and the space, which mostly belongs to the word behind it. */

@@ -45,6 +45,8 @@ export function measureWorth(samples: readonly UsedSample[], entries: readonly S
   if (percent < ENOUGH_PERCENT || priced.length < ENOUGH_ENTRIES) return null;
   if (served.length - priced.length > MOST_UNPRICED * served.length) return null;
   const micros = priced.reduce((sum, value) => sum + value, 0) / percent;
+  // What costs nothing on the meter says nothing of a window.
+  if (micros === 0) return null;
   return {
     microsPerPercent: { low: micros * (1 - MEASURED_MARGIN), high: micros * (1 + MEASURED_MARGIN) },
     basis: 'measured',

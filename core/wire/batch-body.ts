@@ -1,4 +1,5 @@
 import type { Operation } from '../lane-port.ts';
+import { MAX_MODEL_CHARACTERS } from './model-name.ts';
 import { memoryDemand } from './responses-memory.ts';
 
 /** Why a line is refused, in the words of OpenAI's validation. */
@@ -29,6 +30,10 @@ export function checkLineBody(operation: Operation, body: Body): LineProblem | n
   const { model, stream } = body as { model?: unknown; stream?: unknown };
   if (typeof model !== 'string' || model === '') {
     return { code: 'invalid_request', message: 'Model parameter is required.', param: 'body.model' };
+  }
+  if (model.length > MAX_MODEL_CHARACTERS) {
+    const message = `The name of a model has at most ${MAX_MODEL_CHARACTERS} characters.`;
+    return { code: 'invalid_request', message, param: 'body.model' };
   }
   const { field, title } = REQUIRED[operation];
   if (isMissing(body[field])) {

@@ -69,7 +69,7 @@ function readMetadata(value: unknown): BatchCreate['metadata'] {
     throw new ApiError('invalid_value', `Invalid 'metadata': at most ${METADATA_PAIRS} pairs.`, { param: 'metadata' });
   }
   return entries.map(([key, text]) => {
-    if (key.length > METADATA_KEY_CHARACTERS) {
+    if (isLonger(key, METADATA_KEY_CHARACTERS)) {
       throw new ApiError(
         'invalid_value',
         `Invalid 'metadata': keys have at most ${METADATA_KEY_CHARACTERS} characters.`,
@@ -82,13 +82,18 @@ function readMetadata(value: unknown): BatchCreate['metadata'] {
     if (typeof text !== 'string') {
       throw new ApiError('invalid_type', `Invalid type for '${param}': expected a string.`, { param });
     }
-    if (text.length > METADATA_VALUE_CHARACTERS) {
+    if (isLonger(text, METADATA_VALUE_CHARACTERS)) {
       throw new ApiError('invalid_value', `Invalid '${param}': at most ${METADATA_VALUE_CHARACTERS} characters.`, {
         param,
       });
     }
     return { key, value: text };
   });
+}
+
+/** Characters as people count them, and not UTF-16 units: an emoji is one. */
+function isLonger(text: string, characters: number): boolean {
+  return text.length > characters && Array.from(text).length > characters;
 }
 
 function readOutputExpiry(value: unknown): number | null {

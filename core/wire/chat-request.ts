@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { modelNameSchema } from './model-name.ts';
 
 /**
  * `POST /v1/chat/completions`, the request. Loose objects: what we don't know is passed on to key lanes, and listed as
@@ -43,7 +44,9 @@ const functionTool = z.looseObject({
     strict: z.boolean().nullish(),
   }),
 });
-const otherTool = z.looseObject({ type: z.string() });
+/** Aborting, or a union would take a function that is not in order for a tool that we don't know. */
+const NOT_A_FUNCTION = z.string().refine((type) => type !== 'function', { abort: true });
+const otherTool = z.looseObject({ type: NOT_A_FUNCTION });
 
 const responseFormat = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('text') }),
@@ -62,11 +65,11 @@ const responseFormat = z.discriminatedUnion('type', [
 const toolChoice = z.union([
   z.enum(['none', 'auto', 'required']),
   z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: z.string() }) }),
-  z.looseObject({ type: z.string() }),
+  z.looseObject({ type: NOT_A_FUNCTION }),
 ]);
 
 export const chatRequestSchema = z.looseObject({
-  model: z.string().min(1),
+  model: modelNameSchema,
   messages: z.array(message).min(1),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().optional() }).nullish(),

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { modelNameSchema } from './model-name.ts';
 
 /** `POST /v1/embeddings`, the request: one text, several, the tokens of one text, or the tokens of several. */
 export const embeddingsRequestSchema = z.looseObject({
-  model: z.string().min(1),
+  model: modelNameSchema,
   input: z.union([
     z.string().min(1),
     z.array(z.string()).min(1).max(2048),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { modelNameSchema } from './model-name.ts';
 
 /**
  * `POST /v1/responses`, the request. Loose objects, as for chat completions: what we don't know is passed on to key lanes, and
@@ -67,7 +68,7 @@ const textFormat = z.discriminatedUnion('type', [
 ]);
 
 export const responsesRequestSchema = z.looseObject({
-  model: z.string().min(1),
+  model: modelNameSchema,
   input: z.union([z.string(), z.array(z.union([ownItem, otherItem])).min(1)]),
   instructions: z.string().nullish(),
   stream: z.boolean().nullish(),

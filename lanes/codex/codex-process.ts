@@ -73,6 +73,8 @@ export async function startCodexProcess(options: CodexProcessOptions): Promise<C
       NO_COLOR: '1',
     },
     stdio: ['pipe', 'pipe', 'pipe'],
+    // Ctrl-C goes to all processes of the terminal's group: turns that are under way are ours to finish.
+    detached: true,
     windowsHide: true,
   });
   const exited = whenExited(child);

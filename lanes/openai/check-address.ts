@@ -78,5 +78,7 @@ function refusal(what: string, cause?: unknown): ApiError {
 }
 
 function privateRefusal(): ApiError {
-  return refusal('leads into a private network. Allow private addresses for this lane if that is meant');
+  return refusal(
+    'leads into a private network. Allow private addresses for this lane (--allow-private) if that is meant',
+  );
 }

@@ -50,11 +50,10 @@ export function createHostedKeyLane(
   };
   const health = createLaneHealth({ laneId, kind: 'key', lanes: ownLanes, clock, random: Math.random, log }, stored);
   const slots = createSlots(stored.concurrency);
-  const priceShare = batchPriceShare(stored.keySettings);
   return {
     lane,
     ...(costMicros === undefined ? {} : { costMicros }),
-    ...(priceShare === null ? {} : { providerBatches: { api: lane.batches, priceShare } }),
+    providerBatches: { api: lane.batches, priceShare: batchPriceShare(stored.keySettings) },
     availability: (priority) => health.availability(priority),
     reportFailure: (failure) => health.reportFailure(failure),
     reportAnswer: () => health.reportAnswer(),

@@ -31,6 +31,8 @@ export interface ProviderBatchRequest {
   readonly endpoint: string;
   /** Lines of JSON, each with its line feed. */
   readonly lines: AsyncIterable<string>;
+  /** Called when the lines are there and the batch is about to be asked for. What it throws ends it: nothing is paid before. */
+  readonly onUploaded?: () => void;
 }
 
 /** The provider's own Files and Batches API: slower than calls, at a part of their price. */
@@ -40,7 +42,7 @@ export interface ProviderBatches {
   /** One of its newest batches that was made with this marker. */
   find(marker: string): Promise<ProviderBatch | undefined>;
   read(batchId: string): Promise<ProviderBatch>;
-  /** Safe to repeat; one that is over stays as it is. */
+  /** Safe to repeat; one that is over, or gone, stays as it is. @throws ProviderRefusalError when it may not have been heard */
   cancel(batchId: string): Promise<void>;
   /** The bytes of a result file. */
   content(fileId: string): Promise<AsyncIterable<Uint8Array>>;
@@ -88,7 +90,7 @@ export function createProviderBatches(send: SendToProvider): ProviderBatches {
   };
 
   return {
-    async create({ marker, endpoint, lines }) {
+    async create({ marker, endpoint, lines, onUploaded = () => undefined }) {
       const boundary = `flatlane-${randomBytes(16).toString('hex')}`;
       const file = await ask('a file was sent to it', {
         method: 'POST',
@@ -97,7 +99,10 @@ export function createProviderBatches(send: SendToProvider): ProviderBatches {
         body: multipart(boundary, lines),
       });
       const inputFileId = idOf(file);
+      let isAsked = false;
       try {
+        onUploaded();
+        isAsked = true;
         return toProviderBatch(
           await post('a batch was asked of it', '/batches', {
             input_file_id: inputFileId,
@@ -107,7 +112,7 @@ export function createProviderBatches(send: SendToProvider): ProviderBatches {
           }),
         );
       } catch (error) {
-        if (error instanceof ProviderRefusalError) await removeFile(inputFileId).catch(() => undefined);
+        if (!isAsked || error instanceof ProviderRefusalError) await removeFile(inputFileId).catch(() => undefined);
         throw error;
       }
     },
@@ -126,13 +131,14 @@ export function createProviderBatches(send: SendToProvider): ProviderBatches {
       ),
 
     async cancel(batchId) {
-      const { body } = await send({
+      const { statusCode, body } = await send({
         method: 'POST',
         path: `/batches/${encodeURIComponent(batchId)}/cancel`,
         contentType: 'application/json',
         body: '{}',
       });
       await body.dump();
+      if (statusCode === 429 || statusCode >= 500) throw new ProviderRefusalError('a batch was cancelled', statusCode);
     },
 
     async content(fileId) {

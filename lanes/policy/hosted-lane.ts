@@ -9,7 +9,7 @@ export interface HostedLane {
   readonly lane: Lane;
   /** The lane's own prices, where its owner has set some. */
   readonly costMicros?: CostMicros;
-  /** Where the provider of a key lane has a Batch API that its owner wants to use. */
+  /** Of a key lane. */
   readonly providerBatches?: ProviderBatchAccess;
   /**
    * Whether it takes such requests now; if not, why, and until when where that is known. A lane that is out asks nobody.
@@ -27,10 +27,13 @@ export interface HostedLane {
   reportAnswer(): Promise<void>;
 }
 
-/** A provider's own Batch API, and what a line costs there as a share of its usual price. */
+/**
+ * A provider's own Batch API, and what a line costs there as a share of its usual price; null when its owner does not want it used.
+ * What was sent before is taken in all the same: it is paid.
+ */
 export interface ProviderBatchAccess {
   readonly api: ProviderBatches;
-  readonly priceShare: number;
+  readonly priceShare: number | null;
 }
 
 /** The lanes of this process, by id. */

@@ -55,11 +55,12 @@ export function laneEffect(
         return { memory, change: { to: 'cooling', until, why: failure.reason } };
       }
       // The first one is left to the request's own retry; a second one within the span pauses the lane.
-      return pauseAfter(2, 'cooling', failure, memory, now, random);
+      // It backs off: no window is used up, and those who come meanwhile are told to come again.
+      return pauseAfter(2, failure, memory, now, random);
     }
     case 'broken':
     case 'process_lost':
-      return pauseAfter(BREAKER_FAILURES, 'unhealthy', failure, memory, now, random);
+      return pauseAfter(BREAKER_FAILURES, failure, memory, now, random);
     case 'model_unavailable':
     case 'caller_fault':
     case 'lane_unavailable':
@@ -72,7 +73,6 @@ export function laneEffect(
 
 function pauseAfter(
   failures: number,
-  to: 'cooling' | 'unhealthy',
   failure: AttemptFailure,
   memory: FailureMemory,
   now: number,
@@ -87,6 +87,6 @@ function pauseAfter(
   return {
     // One failure short of the next pause: after the pause a single probe decides.
     memory: { recentAt: recentAt.slice(-(failures - 1)).map(() => until), pausesInARow: memory.pausesInARow + 1 },
-    change: { to, until, why: failure.reason },
+    change: { to: 'unhealthy', until, why: failure.reason },
   };
 }

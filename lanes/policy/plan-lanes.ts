@@ -46,6 +46,8 @@ export interface LaneStanding {
   /** null where its rung has no weights. */
   readonly weight: number | null;
   readonly inFlight: number;
+  /** True while it recovers from failures: that is over in a minute, and no window is used up. */
+  readonly backsOff: boolean;
 }
 
 export type LanePlanResult =
@@ -104,7 +106,7 @@ export function planLanes(
     for (const { entry, unavailableUntil, inFlight } of inOrder(usable, now, sharing)) {
       const { _id: laneId, kind, alias, concurrency } = entry.lane;
       open.push({ laneId, kind, alias, model: entry.laneModel, concurrency, unavailableUntil });
-      standings.push({ rung: index + 1, weight: entry.weight, inFlight });
+      standings.push({ rung: index + 1, weight: entry.weight, inFlight, backsOff: entry.lane.state === 'unhealthy' });
     }
   }
   const isEvery = (test: (lane: LaneView) => boolean): boolean => rungs.flat().every(({ lane }) => test(lane));

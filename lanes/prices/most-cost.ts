@@ -52,7 +52,9 @@ function answerBound({ operation, body, model }: PricedRequest): number {
     operation === 'responses' ? [body['max_output_tokens']] : [body['max_completion_tokens'], body['max_tokens']];
   const bound = asked.find(isCount) ?? outputLimit(model);
   const answers = operation === 'chat' && isCount(body['n']) ? body['n'] : 1;
-  return bound * answers;
+  // Text that the request predicts, and that does not come, is written and billed as well.
+  const prediction = body['prediction'] === undefined ? 0 : Buffer.byteLength(JSON.stringify(body['prediction']));
+  return (bound + prediction) * answers;
 }
 
 function count(text: string, pattern: RegExp): number {

@@ -53,5 +53,7 @@ function refusal(what: string, cause?: unknown): ApiError {
 }
 
 function privateRefusal(): ApiError {
-  return refusal('leads into a private network. Allow private addresses for this webhook if that is meant');
+  return refusal(
+    'leads into a private network. Allow private addresses for this webhook (--allow-private) if that is meant',
+  );
 }

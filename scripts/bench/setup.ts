@@ -34,7 +34,7 @@ interface StandInsReady {
   readonly openai: { readonly url: string; readonly key: string };
 }
 
-/** Two accounts on PLAN_MODEL, a key lane on KEY_MODEL and DURABLE_KEY_MODEL, and nothing that could fall back from one to the other. */
+/** Two accounts that share PLAN_MODEL, a key lane on KEY_MODEL and DURABLE_KEY_MODEL, and nothing that could fall back from one to the other. */
 export async function startBenchWorld(): Promise<BenchWorld> {
   const dataDir = await mkdtemp(resolve('.flatlane-bench-'));
   const standIns = startLineProcess('test/standins/main.js', [
@@ -62,7 +62,9 @@ export async function startBenchWorld(): Promise<BenchWorld> {
     const home = await admin.addAccount('home', () => undefined);
     const work = await admin.addAccount('work', () => undefined);
     const keyLane = await admin.addKeyLane({ alias: 'key', baseUrl: openai.url, apiKey: openai.key, concurrency: 128 });
-    await admin.setRoute(PLAN_MODEL, [home.id, work.id]);
+    // On one rung, so that both have something to do; in turn the second one would wait until the first is used up.
+    const shared = [home.id, work.id].map((laneId) => ({ laneId, rung: 1 }));
+    await admin.call('PUT', `/admin/routes/${PLAN_MODEL}`, { lanes: shared });
     await admin.setRoute(KEY_MODEL, [keyLane]);
     await admin.call('PUT', `/admin/routes/${DURABLE_KEY_MODEL}`, { lanes: [{ laneId: keyLane }], direct: false });
     const accounts = new Map([home, work].map(({ id, alias }) => [id, alias]));

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createProviderBatchActivities } from '../../activities/provider-batch/provider-batch-activities.ts';
 import { createLineRecorder } from '../../activities/serve/line-recorder.ts';
 import { newSpend } from '../../core/contracts/batch-spend.ts';
-import type { ProviderBatchRun, ProviderBatchTry } from '../../core/contracts/provider-batch.ts';
+import { providerHold, type ProviderBatchRun, type ProviderBatchTry } from '../../core/contracts/provider-batch.ts';
 import { lineKey } from '../../core/contracts/ids.ts';
 import { createLogger } from '../../core/log.ts';
 import { createKeyLane, type KeyLane } from '../../lanes/openai/key-lane.ts';
@@ -59,8 +59,13 @@ async function start(
   return { batchId, run };
 }
 
-function createActivities() {
-  const hosted = { lane, providerBatches: { api: lane.batches, priceShare: 0.5 } } as unknown as HostedLane;
+/** @param spoil what becomes of the answers on their way */
+function createActivities(spoil?: (content: string) => Promise<string>, priceShare: number | null = 0.5) {
+  const content = async (fileId: string): Promise<AsyncIterable<Uint8Array>> => {
+    const whole = await lane.batches.content(fileId);
+    return spoil === undefined ? whole : spoilt(whole, spoil);
+  };
+  const hosted = { lane, providerBatches: { api: { ...lane.batches, content }, priceShare } } as unknown as HostedLane;
   return createProviderBatchActivities({
     ...world,
     spend: world.batchSpend,
@@ -68,8 +73,18 @@ function createActivities() {
     host: { find: (laneId) => (laneId === LANE.laneId ? hosted : undefined) },
     costMicros: prices.costMicros.bind(prices),
     checkIn: () => undefined,
+    keepAlive: (run) => run(),
     log,
   });
+}
+
+async function* spoilt(
+  content: AsyncIterable<Uint8Array>,
+  spoil: (content: string) => Promise<string>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const parts: Uint8Array[] = [];
+  for await (const part of content) parts.push(part);
+  yield Buffer.from(await spoil(Buffer.concat(parts).toString()));
 }
 
 async function sent(run: ProviderBatchTry): Promise<ProviderBatchRun> {
@@ -161,5 +176,74 @@ describe("a part of a batch at the provider's Batch API", () => {
     expect(await activities.readProviderBatch(gone)).toBe('failed');
     await activities.mergeProviderBatch(gone);
     expect((await world.batchSpend.find(batchId)).holds).toEqual({});
+  });
+
+  it('counts with all that it may have cost when it is not over, and keeps its files', async () => {
+    const { batchId, run } = await start(['a', 'b'], 10_000_000);
+    provider.script({ batch: { polls: 99 } });
+    const taken = await sent(run);
+    const held = Object.values((await world.batchSpend.find(batchId)).holds)[0] ?? 0;
+    await createActivities().mergeProviderBatch(taken);
+    expect(held).toBeGreaterThan(0);
+    const spend = { holds: {}, paidMicros: held, roomMicros: 10_000_000 - held };
+    expect(await world.batchSpend.find(batchId)).toMatchObject(spend);
+    expect(provider.batches.files()).toBe(1);
+  });
+
+  it('counts an answer of unknown usage with the most that it may have cost', async () => {
+    const { batchId, run } = await start(['a', 'b'], 10_000_000);
+    const taken = await sent(run);
+    const held = Object.values((await world.batchSpend.find(batchId)).holds)[0] ?? 0;
+    const activities = createActivities(async (content) => {
+      const lines = content.split('\n').filter(Boolean);
+      const [first = '', ...rest] = lines;
+      return [first.replace('"usage"', '"unusual"'), ...rest].join('\n');
+    });
+    expect(await activities.readProviderBatch(taken)).toBe('completed');
+    await activities.mergeProviderBatch(taken);
+    const { paidMicros, holds } = await world.batchSpend.find(batchId);
+    const known = (await world.ledger.listOfBatch(batchId)).reduce((sum, { costMicros }) => sum + (costMicros ?? 0), 0);
+    expect(holds).toEqual({});
+    expect(paidMicros).toBeGreaterThan(known);
+    expect(paidMicros).toBeLessThanOrEqual(held);
+    expect(await world.results.find(batchId, 1)).toMatchObject({ kind: 'completed', usage: null });
+  });
+
+  it('counts with all that is held when its answers can’t be read', async () => {
+    const { batchId, run } = await start(['a', 'b'], 10_000_000);
+    const taken = await sent(run);
+    const held = Object.values((await world.batchSpend.find(batchId)).holds)[0] ?? 0;
+    const activities = createActivities(async (content) => content.slice(0, -20));
+    await activities.readProviderBatch(taken);
+    await activities.mergeProviderBatch(taken);
+    expect(await world.batchSpend.find(batchId)).toMatchObject({ holds: {}, paidMicros: held });
+    expect(await world.results.find(batchId, 1)).toMatchObject({ kind: 'completed' });
+    expect(await world.results.find(batchId, 2)).toBeNull();
+  });
+
+  it('is found when it was made and nobody heard of it, and is not sent by a lane whose owner wants none', async () => {
+    const { run } = await start(['a']);
+    const activities = createActivities(undefined, null);
+    expect(await activities.submitProviderBatch(run)).toMatchObject({ sent: false, why: /does not want/ });
+    expect(await activities.findProviderBatch(run)).toMatchObject({ sent: false });
+    const { providerBatchId } = await sent(run);
+    expect(await activities.findProviderBatch(run)).toEqual({ sent: true, providerBatchId });
+  });
+
+  it('holds nothing when its lines could not even be uploaded', async () => {
+    const { batchId, run } = await start(['a'], 10_000_000);
+    await provider.close();
+    await expect(createActivities().submitProviderBatch(run)).rejects.toThrow();
+    expect((await world.batchSpend.find(batchId)).holds).toEqual({});
+    provider = await startOpenaiApi();
+  });
+
+  it('stays held when an earlier delivery may have made it, whatever becomes of the next one', async () => {
+    const { batchId, run } = await start(['a'], 10_000_000);
+    const hold = providerHold(run);
+    await world.batchSpend.hold(batchId, hold, 5);
+    provider.script({ batch: { refuseWith: 403 } });
+    expect(await createActivities().submitProviderBatch(run)).toMatchObject({ sent: false, why: /403/ });
+    expect((await world.batchSpend.find(batchId)).holds).toEqual({ [hold]: 5 });
   });
 });

@@ -34,6 +34,7 @@ const CASES: readonly [title: string, body: unknown, name: string, param: string
   ['a text', 'hi', 'invalid_request', null],
   ['no model', { messages: [user] }, 'missing_required_parameter', 'model'],
   ['a model of another type', { model: 7, messages: [user] }, 'invalid_type', 'model'],
+  ['a model of endless name', { model: 'm'.repeat(201), messages: [user] }, 'invalid_value', 'model'],
   ['an empty model', { model: '', messages: [user] }, 'invalid_value', 'model'],
   ['no messages', { model: 'm' }, 'missing_required_parameter', 'messages'],
   ['messages of another type', { model: 'm', messages: 'hi' }, 'invalid_type', 'messages'],

@@ -13,6 +13,8 @@ import { plantLaneDoc } from '../support/planted.ts';
 
 const LANE = 'cccccccccccc';
 
+const REFUSED = '{"error":{"message":"The prompt is too long.","code":"context_length_exceeded"}}';
+
 /** Stands for a file that is there. */
 const ROWS = 'ROWS';
 
@@ -70,7 +72,13 @@ async function running(count: number): Promise<string> {
 }
 async function finish(batchId: string, lines: readonly number[], kind: 'completed' | 'failed' = 'completed') {
   const done = lines.map((line) =>
-    result(batchId, line, { laneId: LANE, kind, costMicros: 10_000, meterMicros: 10_000 }),
+    result(batchId, line, {
+      laneId: LANE,
+      kind,
+      costMicros: 10_000,
+      meterMicros: 10_000,
+      ...(kind === 'failed' ? { statusCode: 400, body: REFUSED } : {}),
+    }),
   );
   await api.results.insertMany(done);
   await api.batches.addCounts(batchId, {
@@ -186,6 +194,30 @@ describe('flatlane batches watch', () => {
     expect(err.at(-1)).toBe(`Batch ${batchId} is expired.`);
   });
 
+  it('says why a batch never began', async () => {
+    const file = await api.putFile(`${row('a')}\n{"custom_id":"b"}\n`, { ownerId: api.ownerId });
+    const { _id } = await api.putBatch(file._id, { ownerId: api.ownerId });
+    await api.validateBatch({ batchId: _id });
+    expect(await flatlane('watch', _id)).toBe(1);
+    expect(out).toEqual(['No line was sent out.']);
+    expect(err.slice(-2)).toEqual([
+      expect.stringMatching(/^line 2: missing_required_parameter: /),
+      `Batch ${_id} is failed.`,
+    ]);
+  });
+
+  it('says why lines have no answer, and what to do about it', async () => {
+    const batchId = await completed();
+    expect(await flatlane('watch', batchId)).toBe(0);
+    expect(err.slice(-3)).toEqual([
+      '1 of 3 lines have no answer, as id-2: context_length_exceeded: The prompt is too long.',
+      `See them with: flatlane batches results ${batchId} --kind failed`,
+      `Try them again with: flatlane batches retry ${batchId}`,
+    ]);
+    expect(await flatlane('show', batchId)).toBe(0);
+    expect(out.at(-1)).toBe(`Try them again with: flatlane batches retry ${batchId}`);
+  });
+
   it('lets the batch go on at Ctrl-C, and says how to see it again', async () => {
     const batchId = await running(2);
     const watching = flatlane('watch', batchId);
@@ -207,6 +239,8 @@ describe('flatlane batches results', () => {
     expect(await flatlane('results', batchId, '-o', path)).toBe(0);
     expect(out).toEqual([]);
     expect((await readFile(path, 'utf8')).trimEnd().split('\n')).toHaveLength(3);
+    expect(await flatlane('results', batchId, '-o', join(folder, 'none', 'results.jsonl'))).toBe(1);
+    expect(err).toEqual([`The file '${join(folder, 'none', 'results.jsonl')}' can't be written.`]);
     expect(await flatlane('results', batchId, '--csv')).toBe(0);
     expect(out[0]).toContain('custom_id');
   });

@@ -26,7 +26,20 @@ describe('flatlane routes', () => {
     ]);
   });
 
+  it('keeps how a route spends and runs when its lanes change, until it is told otherwise', async () => {
+    const before = { model: 'gpt-5.5', lanes: [{ laneId: KEY_LANE.id }], metered: 'never', direct: false };
+    bench.admin.on('GET /admin/routes', { data: [before] });
+    bench.admin.on('PUT /admin/routes/gpt-5.5', (body: unknown) => ({ route: body }));
+    expect(await bench.flatlane('routes', 'set', 'gpt-5.5', 'main', 'openai')).toBe(0);
+    expect(bench.out).toEqual(['gpt-5.5 is served by main > openai (metered: never, as workflow).']);
+    expect(bench.admin.seen.at(-1)?.body).toMatchObject({ metered: 'never', direct: false });
+    expect(await bench.flatlane('routes', 'set', 'gpt-5.5', 'main', '--metered', 'auto', '--no-durable')).toBe(0);
+    expect(bench.out).toEqual(['gpt-5.5 is served by main (metered: auto).']);
+    expect(bench.admin.seen.at(-1)?.body).toEqual({ lanes: [{ laneId: ACCOUNT.id }], metered: 'auto' });
+  });
+
   it('sets a route in order, with another name of the model at a lane', async () => {
+    bench.admin.on('GET /admin/routes', { data: [] });
     bench.admin.on('PUT /admin/routes/openai/gpt-5.5', (body: unknown) => ({ route: body }));
     expect(await bench.flatlane('routes', 'set', 'openai/gpt-5.5', 'main=gpt-5.5', 'openai')).toBe(0);
     expect(bench.out).toEqual(['openai/gpt-5.5 is served by main=gpt-5.5 > openai.']);
@@ -36,6 +49,7 @@ describe('flatlane routes', () => {
   });
 
   it('sets a route whose lanes share, by weight and without', async () => {
+    bench.admin.on('GET /admin/routes', { data: [] });
     bench.admin.on('PUT /admin/routes/gpt-5.5', (body: unknown) => ({ route: body }));
     expect(await bench.flatlane('routes', 'set', 'gpt-5.5', 'main:3,openai:1=o', 'openai')).toBe(0);
     expect(bench.out).toEqual(['gpt-5.5 is served by main:3,openai:1=o > openai.']);
@@ -49,6 +63,7 @@ describe('flatlane routes', () => {
   });
 
   it('sets a route with its consent, as workflows', async () => {
+    bench.admin.on('GET /admin/routes', { data: [] });
     bench.admin.on('PUT /admin/routes/gpt-5.5', (body: unknown) => ({ route: body }));
     expect(await bench.flatlane('routes', 'set', 'gpt-5.5', 'openai', '--metered', 'ask', '--durable')).toBe(0);
     expect(bench.admin.seen.at(-1)?.body).toEqual({ lanes: [{ laneId: KEY_LANE.id }], metered: 'ask', direct: false });

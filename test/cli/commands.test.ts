@@ -56,6 +56,12 @@ describe('flatlane lanes', () => {
     ]);
   });
 
+  it('asks for the provider before it asks for a key', async () => {
+    expect(await bench.flatlane('lanes', 'add-key', '--alias', 'own', '--key-env', 'NOT_SET')).toBe(1);
+    expect(bench.err).toEqual(['Say which provider it is: --preset, or --base-url with its address.']);
+    expect(bench.admin.seen).toEqual([]);
+  });
+
   it('adds a key lane with a key from a named variable and with all options', async () => {
     bench.admin.on('POST /admin/key-lanes', { status: 201, body: { lane: KEY_LANE } });
     bench.environment.set('MY_KEY', 'sk-from-env');
@@ -121,6 +127,11 @@ describe('flatlane lanes', () => {
   ])('refuses %s %s and sends nothing', async (option, value) => {
     expect(await bench.flatlane('lanes', 'add-key', '--alias', 'x', '--preset', 'openai', option, value)).toBe(1);
     expect(bench.admin.seen).toEqual([]);
+  });
+
+  it('says how a price looks to somebody who leaves the model out', async () => {
+    await bench.flatlane('lanes', 'add-key', '--alias', 'x', '--preset', 'openai', '--price', '2.5/10');
+    expect(bench.err.join()).toContain('It looks like model=2.5/10');
   });
 
   it.each([

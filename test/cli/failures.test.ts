@@ -22,6 +22,7 @@ describe('flatlane, when something is wrong', () => {
     expect(await bench.flatlane('--admin-key', 'sk-fl-other', 'keys')).toBe(1);
     expect(bench.err).toHaveLength(1);
     expect(bench.err[0]).toContain('FLATLANE_ADMIN_KEY');
+    expect(bench.err[0]).toContain('npm start -- --new-admin-key');
   });
 
   it('says what to do when nothing answers', async () => {

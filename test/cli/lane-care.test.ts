@@ -54,6 +54,7 @@ describe('flatlane accounts set', () => {
     bench.admin.on(`PATCH ${path}`, { account: ACCOUNT });
     expect(await bench.flatlane('accounts', 'set', 'main', '--rank', '1')).toBe(0);
     expect(bench.admin.seen.at(-1)?.body).toEqual({ rank: 1 });
+    expect(bench.out).toEqual(["'main': 4 at a time, 0% of the week kept, rank 1."]);
   });
 });
 

@@ -78,7 +78,7 @@ describe('flatlane webhooks', () => {
     const delivered = { outcome: 'delivered', status: 204, durationMs: 7, why: null };
     bench.admin.on('POST /admin/webhooks/wh_1/test', (): object => ({ status: 200, body: delivered }));
     expect(await bench.flatlane('webhooks', 'test', 'wh_1')).toBe(0);
-    expect(bench.out).toEqual(['Delivered: delivered (204) in 7 ms.']);
+    expect(bench.out).toEqual(['The test event was delivered (204) in 7 ms.']);
   });
 
   it('says why a test was not delivered', async () => {

@@ -2,7 +2,8 @@ import { connect } from 'node:net';
 import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startApart, type Apart } from '../support/apart.ts';
-import { batchLine } from '../support/batch-run.ts';
+import { batchLine, checkFinishedBatch, isOver, lineIds, waitForBatch } from '../support/batch-run.ts';
+import { recordFault } from '../support/fault-table.ts';
 
 const MODEL = 'key-model';
 
@@ -152,34 +153,41 @@ describe('an Idempotency-Key, with two api processes', () => {
     expect(calls()).toBe(2);
   });
 
+  /** A file of lines, and a body to make a batch of it. */
+  const upload = async (lines: readonly string[]) => {
+    const content = Buffer.from(lines.map((id) => `${batchLine(id, MODEL)}\n`).join(''));
+    const file = await first.files.create({ file: await toFile(content, 'lines.jsonl'), purpose: 'batch' });
+    return { input_file_id: file.id, endpoint: '/v1/chat/completions', completion_window: '24h' } as const;
+  };
+  const batchesOf = async (fileId: string): Promise<OpenAI.Batch[]> =>
+    (await first.batches.list({ limit: 100 })).data.filter(({ input_file_id }) => input_file_id === fileId);
+  /** Waits for the end of the one batch, has it checked, and notes the row of the table. */
+  const checkOne = async (fault: string, batchId: string, lines: readonly string[]): Promise<void> => {
+    const batch = await waitForBatch(first, batchId, isOver);
+    const { completed, lost, twice } = await checkFinishedBatch(first, apart.stores, batch, lines);
+    const wasted = calls() - lines.length;
+    expect({ completed, lost, twice, wasted }).toEqual({ completed: lines.length, lost: [], twice: [], wasted: 0 });
+    await recordFault({ fault, lines: lines.length, recoverySeconds: 0, lost: 0, twice: 0, wasted });
+  };
+
   it('makes one batch of fifty creates at once, over both processes', async () => {
-    const file = await first.files.create({
-      file: await toFile(Buffer.from(`${batchLine('only', MODEL)}\n`), 'one.jsonl'),
-      purpose: 'batch',
-    });
-    const create = (client: OpenAI) =>
-      client.batches.create(
-        { input_file_id: file.id, endpoint: '/v1/chat/completions', completion_window: '24h' },
-        { idempotencyKey },
-      );
+    const lines = lineIds(40);
+    const body = await upload(lines);
+    const create = (client: OpenAI) => client.batches.create(body, { idempotencyKey });
     const made = await Promise.all(Array.from({ length: 50 }, (_, at) => create(at % 2 === 0 ? first : second)));
     for (const batch of made) expect(batch).toEqual(made[0]);
-    const { data } = await first.batches.list({ limit: 100 });
-    expect(data.filter(({ input_file_id }) => input_file_id === file.id)).toHaveLength(1);
+    expect(await batchesOf(body.input_file_id)).toHaveLength(1);
+    await checkOne('50 identical creates at once', made[0]?.id ?? '', lines);
   });
 
   it('gives the same batch to a caller whose first reply was lost', async () => {
-    const file = await first.files.create({
-      file: await toFile(Buffer.from(`${batchLine('lost', MODEL)}\n`), 'lost.jsonl'),
-      purpose: 'batch',
-    });
-    const body = { input_file_id: file.id, endpoint: '/v1/chat/completions', completion_window: '24h' } as const;
+    const lines = lineIds(40);
+    const body = await upload(lines);
     await sendAndHangUp(first, '/batches', JSON.stringify(body), { 'idempotency-key': idempotencyKey });
-    const listed = async () =>
-      (await first.batches.list({ limit: 100 })).data.filter(({ input_file_id }) => input_file_id === file.id);
-    await expect.poll(listed, { timeout: 10_000 }).toHaveLength(1);
-    const batch = await second.batches.create(body, { idempotencyKey });
-    expect((await listed()).map(({ id }) => id)).toEqual([batch.id]);
+    await expect.poll(() => batchesOf(body.input_file_id), { timeout: 10_000 }).toHaveLength(1);
+    const { id } = await second.batches.create(body, { idempotencyKey });
+    expect(await batchesOf(body.input_file_id)).toMatchObject([{ id }]);
+    await checkOne('dropped reply to a create, and a repeat', id, lines);
   });
 });
 

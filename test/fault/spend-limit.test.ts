@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { formatUsd } from '../../core/wire/batch-wishes.ts';
 import { startApart, type Apart } from '../support/apart.ts';
+import { recordFault } from '../support/fault-table.ts';
 import { isOver, lineIds, resultLines, startBatch, waitForBatch } from '../support/batch-run.ts';
 
 const MODEL = 'gpt-5.4-mini';
-const LINES = 300;
-const LIMIT_MICROS = 30_000;
+const LINES = 150;
+const LIMIT_MICROS = 15_000;
 
 let apart: Apart;
 beforeAll(async () => {
@@ -32,10 +33,13 @@ it('holds when the worker is killed with lines out, and every line comes out onc
     ),
     { metadata: { max_metered_usd: formatUsd(LIMIT_MICROS) } },
   );
+  let recoverySeconds = 0;
   for (const at of [20, 60]) {
     await waitForBatch(client, id, (batch) => (batch.request_counts?.completed ?? 0) >= at);
+    const killedAt = performance.now();
     await apart.worker().kill();
     await apart.startWorker();
+    recoverySeconds = Math.max(recoverySeconds, (performance.now() - killedAt) / 1000);
   }
   const batch = await waitForBatch(client, id, isOver);
 
@@ -54,6 +58,9 @@ it('holds when the worker is killed with lines out, and every line comes out onc
   const errors = await resultLines(client, batch.error_file_id);
   const names = [...output, ...errors].map((line) => (JSON.parse(line) as { custom_id: string }).custom_id);
   expect(names.toSorted()).toEqual(ids.toSorted());
+  const wasted = openai.counts().calls - output.length;
+  const fault = 'kill -9 of the worker twice, at a spend limit';
+  await recordFault({ fault, lines: LINES, recoverySeconds, lost: 0, twice: 0, wasted });
   for (const line of errors) {
     expect(JSON.parse(line)).toMatchObject({ response: { body: { error: { code: 'insufficient_quota' } } } });
   }

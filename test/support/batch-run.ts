@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toFile, type OpenAI } from 'openai';
 import { checkBatch } from '../../scripts/check-batch.ts';
+import { UNLIMITED_MICROS } from '../../core/contracts/batch-spend.ts';
+import type { LedgerDoc } from '../../store/ledger.ts';
 import type { Stores } from '../../store/stores.ts';
 
 /** A batch line of the tests. Its last word is the marker by which stand-ins count the attempts of a line. */
@@ -77,6 +79,17 @@ export interface CheckedBatch {
   readonly paidTwice: number;
 }
 
+/** @throws Error when a batch that is over holds money, has paid more than it may, or less than its ledger says */
+async function checkMoney(stores: Stores, batchId: string, ledger: readonly LedgerDoc[]): Promise<void> {
+  const { holds, maxMicros, paidMicros, roomMicros } = await stores.batchSpend.find(batchId);
+  const costs = ledger.reduce((sum, { costMicros }) => sum + (costMicros ?? 0), 0);
+  const says = JSON.stringify({ batchId, costs, holds, maxMicros, paidMicros, roomMicros });
+  if (Object.keys(holds).length > 0) throw new Error(`a batch that is over holds money: ${says}`);
+  if (costs > paidMicros) throw new Error(`a batch has cost more than it has counted: ${says}`);
+  if (paidMicros + roomMicros !== (maxMicros ?? UNLIMITED_MICROS)) throw new Error(`money is lost or made: ${says}`);
+  if (roomMicros < 0) throw new Error(`a batch has cost more than it may: ${says}`);
+}
+
 /**
  * The one checker behind every fault test: what came out over the wire against what went in, and the lane log and the
  * ledger in the database against both.
@@ -108,5 +121,6 @@ export async function checkFinishedBatch(
     );
   });
   if (log.length !== logOf.size) throw new Error('the lane log has a line twice');
+  await checkMoney(stores, batch.id, ledger);
   return { completed, failed, lost, twice, strangers, unbalanced, paidTwice: ledger.length - answered.size };
 }

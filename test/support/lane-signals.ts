@@ -21,7 +21,7 @@ export interface PlanSignalRow extends SignalRow {
 }
 
 const COOLS = { lane: { to: 'cooling', after: 1 }, request: ['next', 'next'] } as const;
-const BACKS_OFF = { lane: { to: 'cooling', after: 2 }, request: ['again', 'next'] } as const;
+const BACKS_OFF = { lane: { to: 'unhealthy', after: 2 }, request: ['again', 'next'] } as const;
 const BREAKS = { lane: { to: 'unhealthy', after: 5 }, request: ['again', 'next'] } as const;
 const IS_THE_CALLERS = { class: 'caller_fault', lane: null, request: ['fail', 'fail'] } as const;
 

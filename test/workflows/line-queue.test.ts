@@ -36,7 +36,7 @@ const state = (
   waiting,
   plans: new Map(Object.entries(plans)),
   outages: new Map(),
-  groupsInFlight: { plan: 0, key: 0 },
+  groupsInFlight: new Map(),
   paused: false,
   priority: 'normal',
   wakes: 0,
@@ -69,8 +69,8 @@ describe('takeGroup', () => {
   });
 
   it.each([
-    { lane: PLAN, full: { groupsInFlight: { plan: GROUPS_IN_FLIGHT.plan, key: 0 } } },
-    { lane: KEY, full: { groupsInFlight: { plan: 0, key: GROUPS_IN_FLIGHT.key } } },
+    { lane: PLAN, full: { groupsInFlight: new Map([['plan', GROUPS_IN_FLIGHT.plan]]) } },
+    { lane: KEY, full: { groupsInFlight: new Map([['key', GROUPS_IN_FLIGHT.key]]) } },
   ])('takes nothing for a $lane.kind lane when as many are out as may be', ({ lane, full }) => {
     expect(takeGroup(state(lines(2), { m: [lane] }, full), NOW)).toBeUndefined();
     expect(takeGroup(state(lines(2), { m: [lane] }), NOW)).toBeDefined();
@@ -80,7 +80,7 @@ describe('takeGroup', () => {
     const chunk = state(
       [line(1), line(2, 'x')],
       { m: [PLAN], x: [KEY] },
-      { groupsInFlight: { plan: GROUPS_IN_FLIGHT.plan, key: 0 } },
+      { groupsInFlight: new Map([['plan', GROUPS_IN_FLIGHT.plan]]) },
     );
     expect(numbers(takeGroup(chunk, NOW))).toEqual([2]);
     expect(chunk.waiting.map((waiting) => waiting.line)).toEqual([1]);
@@ -115,13 +115,23 @@ describe('a lane that is held back for the plan', () => {
   });
 
   it('takes what the plan lanes have no room for once it is released, and nothing before', () => {
-    const full = { plan: GROUPS_IN_FLIGHT.plan, key: 0 };
+    const full = new Map([['plan', GROUPS_IN_FLIGHT.plan]]);
     const late = state(lines(3), { m: [PLAN, held(NOW)] }, { groupsInFlight: full });
     expect(takeGroup(late, NOW)?.lane.laneId).toBe('key');
     const early = state(lines(3), { m: [PLAN, held(NOW + 1)] }, { groupsInFlight: full });
     expect(takeGroup(early, NOW)).toBeUndefined();
     const inOrder = state(lines(3), { m: [PLAN, KEY] }, { groupsInFlight: full });
     expect(takeGroup(inOrder, NOW)).toBeUndefined();
+  });
+
+  it('shares what is late with the other lanes that are released, each as much as it takes', () => {
+    const second = { ...plantLane('second', { kind: 'key' }), heldUntil: NOW };
+    const chunk = state(
+      lines(3),
+      { m: [out, held(NOW), second] },
+      { groupsInFlight: new Map([['key', GROUPS_IN_FLIGHT.key]]) },
+    );
+    expect(takeGroup(chunk, NOW)?.lane.laneId).toBe('second');
   });
 
   it('stays held back when it was out for a shorter while', () => {

@@ -62,6 +62,24 @@ describe('the housekeeping', () => {
     expect(await piecesOf(made)).toBe(0);
   });
 
+  it('removes files behind one that can not be removed', async () => {
+    const now = world.clock.now();
+    const [first, second] = [
+      await world.putFile('a', { createdAt: now, deletedAt: now }),
+      await world.putFile('b', { createdAt: now + 1, deletedAt: now }),
+    ];
+    const find = (fileId: string) =>
+      fileId === first._id ? Promise.reject(new Error('broken')) : world.files.find(fileId);
+    const broken = keeper({ files: { ...world.files, find } });
+    await broken();
+    await broken();
+    expect(await world.files.find(first._id)).toMatchObject({ bytesRemoved: false });
+    expect(await world.files.find(second._id)).toMatchObject({ bytesRemoved: true });
+    await keep();
+    await keep();
+    expect(await world.files.find(first._id)).toMatchObject({ bytesRemoved: true });
+  });
+
   it('ends uploads behind one that can not be ended', async () => {
     const upload = (given: object) => ({
       ownerId: OWNER,

@@ -38,9 +38,11 @@ interface Given {
   readonly batch?: Partial<BatchDoc>;
   readonly key?: Partial<KeyDoc>;
   readonly route?: readonly string[];
+  /** Lines of other batches that end no later. */
+  readonly others?: number;
 }
 
-function setUp({ lanes, control = {}, batch = {}, key = {}, route }: Given) {
+function setUp({ lanes, control = {}, batch = {}, key = {}, route, others = 0 }: Given) {
   const clock = { now: () => NOW };
   const begun = newBatch({
     _id: 'batch_1',
@@ -68,6 +70,7 @@ function setUp({ lanes, control = {}, batch = {}, key = {}, route }: Given) {
     batches: { find: async () => doc },
     batchControl: { setWaiting: async (_, waiting) => void notes.push(waiting) },
     metered: createMeteredLanes({
+      batchQueue: { remainingUntil: async () => others },
       lanes: { find: async (laneId) => lanes.find(({ _id }) => _id === laneId) ?? null },
       laneLog: { list: async () => [] },
     }),
@@ -85,6 +88,14 @@ const heldUntil = async (given: Given): Promise<Record<string, number | undefine
   Object.fromEntries((await setUp(given).plan()).lanes.map((lane) => [lane.laneId, lane.heldUntil]));
 
 describe('the lanes of a batch', () => {
+  it('leave time for the lines of batches that end no later', async () => {
+    const batch = { counts: { total: 80, completed: 0, failed: 0 } };
+    const alone = (await heldUntil({ lanes: [OUT, METER], batch }))['meter'] ?? 0;
+    const among = (await heldUntil({ lanes: [OUT, METER], batch, others: 160 }))['meter'] ?? 0;
+    const end = EXPIRES - SPILL_MARGIN_MS;
+    expect(end - among).toBe(3 * (end - alone));
+  });
+
   it.each([PLAN, OUT])('hold metered lanes back while there is a plan, open or out', async (plan) => {
     const { meter, plan: planHeld } = await heldUntil({ lanes: [plan, METER] });
     expect(meter).toBe(EXPIRES - SPILL_MARGIN_MS);

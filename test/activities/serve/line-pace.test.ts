@@ -24,15 +24,15 @@ describe('the pace of lines', () => {
     expect(world.started).toBe(100);
   });
 
-  it('lets them start one by one in the time that the process has, while people are there', async () => {
+  it('lets them start a few at a time while the process has time and people are there', async () => {
     const { world, pace, start } = createWorld(0.3);
     pace.noteInteractive();
     start(50);
     await vi.advanceTimersByTimeAsync(100);
-    expect(world.started).toBe(10);
+    expect(world.started).toBe(40);
     world.busy = 0.9;
     await vi.advanceTimersByTimeAsync(100);
-    expect(world.started).toBe(10);
+    expect(world.started).toBe(40);
   });
 
   it('is their own again some time after the last request', async () => {

@@ -4,6 +4,7 @@ import type { LineEntry } from '../../../activities/serve/line-recorder.ts';
 import { createServeLines, type ServeLinesDeps } from '../../../activities/serve/serve-lines.ts';
 import type { LineResult, ServeLinesInput } from '../../../core/contracts/batch.ts';
 import { newSpend, type BatchSpend } from '../../../core/contracts/batch-spend.ts';
+import { REPLAN_AT_LEAST_AFTER_MS } from '../../../core/contracts/timings.ts';
 import { systemClock } from '../../../core/clock.ts';
 import type { LaneCall, LaneOutcome, TokenUsage } from '../../../core/lane-port.ts';
 import { plantFailure, plantLane } from '../../support/planted.ts';
@@ -21,7 +22,7 @@ function setUp(complete: (call: LaneCall) => Promise<LaneOutcome>, delivery = 1,
     heldBack: undefined as { why: string; until: number } | undefined,
     spend: { ...newSpend(null), ...spend },
     settled: [] as { hold: string; held: number; spent: number }[],
-    ledger: [] as { _id: string; costMicros: number }[],
+    ledger: [] as { _id: string; costMicros: number | null }[],
   };
   const rows = [1, 2, 3].map((line) => ({
     line,
@@ -95,12 +96,12 @@ describe('lines on a lane', () => {
     expect(called).toEqual(['batch_a:000001', 'batch_a:000002', 'batch_a:000003']);
     expect(recorded[0]).toMatchObject({
       result: { customId: 'id-1', kind: 'completed', statusCode: 200, body: '{"hi":1}', usage },
-      ledger: { _id: 'batch_a:000001#1.1', costMicros: 9, meterMicros: 9 },
+      ledger: { _id: expect.stringMatching(/^batch_a:000001#1\.1@/) as string, costMicros: 9, meterMicros: 9 },
     });
   });
 
-  it('are not sent again when they have an outcome after a lost delivery', async () => {
-    const { world, called, run } = setUp(async () => answered, 2);
+  it.each([1, 2])('are not sent again when they have an outcome, in delivery %i', async (delivery) => {
+    const { world, called, run } = setUp(async () => answered, delivery);
     world.outcomes = [1, 3];
     const results = await run();
     expect(called).toEqual(['batch_a:000002']);
@@ -187,6 +188,14 @@ describe('the money of lines on a metered lane', () => {
     expect(world.settled).toEqual([]);
   });
 
+  it('is waited for longer where only a provider’s batch holds it', async () => {
+    const holds = { 'provider-3-1': 10 };
+    const { run } = setUp(async () => answered, 1, { maxMicros: 15, roomMicros: 5, holds });
+    const { failure } = (await run())[0] ?? {};
+    expect(failure).toMatchObject({ class: 'lane_unavailable' });
+    expect(failure?.unavailableUntil).toBeGreaterThan(Date.now() + REPLAN_AT_LEAST_AFTER_MS * 2);
+  });
+
   it('counts what may have been paid for, and not what was refused or never left', async () => {
     const ends: LaneOutcome[] = [
       { ok: false, failure: plantFailure('broken') },
@@ -203,7 +212,7 @@ describe('the money of lines on a metered lane', () => {
     await first.run();
     const lost = Object.keys(first.world.spend.holds)[0] ?? '';
     const { world, run } = setUp(async () => answered, 2, { maxMicros: 100, roomMicros: 70, holds: { [lost]: 30 } });
-    world.ledger = [{ _id: 'batch_a:000002#1.1', costMicros: 4 }];
+    world.ledger = [{ _id: first.recorded[1]?.ledger?._id ?? '', costMicros: 4 }];
     world.outcomes = [2];
     await run();
     expect(world.settled).toMatchObject([
@@ -211,6 +220,20 @@ describe('the money of lines on a metered lane', () => {
       { held: 20, spent: 18 },
     ]);
     expect(world.settled[1]?.hold).not.toBe(lost);
+  });
+
+  it('of a lost delivery counts in full for an answer whose price the ledger does not know', async () => {
+    const first = setUp(async () => answered);
+    await first.run();
+    const lost = Object.keys(first.world.spend.holds)[0] ?? '';
+    const { world, run } = setUp(async () => answered, 2, { maxMicros: 100, roomMicros: 70, holds: { [lost]: 30 } });
+    world.ledger = first.recorded.map(({ ledger }, index) => ({
+      _id: ledger?._id ?? '',
+      costMicros: index === 0 ? null : 4,
+    }));
+    world.outcomes = [1, 2, 3];
+    await run();
+    expect(world.settled).toMatchObject([{ hold: lost, held: 30, spent: 18 }]);
   });
 
   it('is nobody’s concern on a plan lane', async () => {

@@ -68,7 +68,7 @@ const REFUSED: readonly [
   ['no content type', () => post('{}', {}), 415, 'invalid_request_error', 'unsupported_media_type'],
   ['an unknown path', () => app.inject({ url: '/nothing?secret=1' }), 404, 'invalid_request_error', null],
   ['a URL that can’t be decoded', () => app.inject({ url: '/named/%E0%A4%A' }), 400, 'invalid_request_error', null],
-  ['too long an id', () => app.inject({ url: `/named/${'x'.repeat(501)}` }), 400, 'invalid_request_error', null],
+  ['too long an id', () => app.inject({ url: `/named/${'x'.repeat(501)}` }), 404, 'invalid_request_error', null],
   ['a bug of ours', () => app.inject({ url: '/broken' }), 500, 'server_error', null],
   ['an odd status of a library', () => app.inject({ url: '/odd' }), 400, 'invalid_request_error', null],
 ];

@@ -169,6 +169,14 @@ describe('POST /v1/batches/{id}/retry', () => {
     });
   });
 
+  it('keeps the limit on metered spend when new metadata names no other', async () => {
+    const spend = { maxMicros: 5, roomMicros: 1, paidMicros: 4, holds: {} };
+    const { batchId } = await ended({ lines: 1, failed: [1], given: { spend } });
+    const made = await retried(batchId, { metadata: { team: 'b' } });
+    expect(made).toMatchObject({ metadata: { team: 'b' } });
+    expect(await api.read(made.id)).toMatchObject({ spend: { maxMicros: 5, roomMicros: 5 } });
+  });
+
   it.each([
     [{ lanes: ['nowhere'] }, 400, "there is no lane 'nowhere'"],
     [{ lanes: ['home'] }, 403, "may not use the plan lane 'home'"],

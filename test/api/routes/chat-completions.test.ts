@@ -122,6 +122,26 @@ describe('a completion that is not streamed', () => {
       code: 'usage_limit_reached',
       param: null,
     },
+    {
+      title: 'lanes of which the first that comes back recovers from failures',
+      lanes: [
+        plantLaneDoc('k', { state: 'unhealthy', until: Date.now() + 30_000 }),
+        plantLaneDoc('l', { state: 'cooling', until: Date.now() + 3_600_000 }),
+      ],
+      status: 503,
+      code: 'server_is_overloaded',
+      param: null,
+    },
+    {
+      title: 'lanes of which the first that comes back is out of its window',
+      lanes: [
+        plantLaneDoc('k', { state: 'unhealthy', until: Date.now() + 30_000 }),
+        plantLaneDoc('l', { state: 'cooling', until: Date.now() + 10_000 }),
+      ],
+      status: 429,
+      code: 'usage_limit_reached',
+      param: null,
+    },
   ])('is refused without a workflow for $title', async ({ lanes, status, code, param }) => {
     plant(async () => whole);
     await vi.waitFor(async () => {

@@ -102,6 +102,27 @@ describe('CSV is refused', () => {
     expect(items.filter((item) => item.kind === 'problem')).toEqual(expected);
   });
 
+  it('before a row of delimiters alone is held, which would take ten times its bytes', async () => {
+    let taken = 0;
+    async function* endless() {
+      yield Buffer.from('a,b\r\n"1\n,",2\r\n');
+      for (; taken < 1_000; taken++) yield Buffer.alloc(64_000, ',');
+    }
+    const items: CsvItem[] = [];
+    for await (const item of readCsv(endless(), { delimiter: null })) items.push(item);
+    expect(items.at(-1)).toEqual({
+      kind: 'problem',
+      line: 4,
+      message: 'This row has more than 10000 cells.',
+      isLast: true,
+    });
+    expect(taken).toBeLessThan(10);
+    const most = `a,b\n"${','.repeat(20_000)}",2\n${','.repeat(9_999)}\n`;
+    expect((await read(most)).at(-1)).toMatchObject({
+      message: 'This row has 10000 cells; the header row names 2 columns.',
+    });
+  });
+
   it('when its source breaks, with what broke it', async () => {
     async function* broken(): AsyncGenerator<Uint8Array, void, undefined> {
       yield Buffer.from('a,b\n1,2\n');

@@ -75,6 +75,8 @@ describe('the limit of an answer', () => {
     [{ max_output_tokens: 30 }, 30],
     [{ max_tokens: 'many' }, null],
     [{ max_tokens: 0 }, null],
+    [{ max_tokens: 1e308, n: 1e308 }, null],
+    [{ max_tokens: 5, n: 1e308 }, 5],
     [{}, null],
   ])('of %j is %s', (body, limit) => {
     expect(outputLimit('chat', body)).toBe(limit);

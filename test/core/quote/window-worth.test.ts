@@ -32,6 +32,7 @@ describe('what a percent of a window is worth', () => {
     ['no samples', [], entries(100)],
     ['too little growth', samples(10, 14), entries(100)],
     ['too few answers', samples(10, 30), entries(49)],
+    ['answers that cost nothing on the meter', samples(10, 30), entries(100, 0)],
     ['too many answers without a price', samples(10, 30), [...entries(90), ...entries(11, null)]],
   ])('is unknown with %s', (_, taken, served) => {
     expect(measureWorth(taken, served)).toBeNull();

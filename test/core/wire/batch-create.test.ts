@@ -37,6 +37,15 @@ describe('readBatchCreate', () => {
     });
   });
 
+  it('counts characters of metadata, not their UTF-16 units', () => {
+    const metadata = { ['🙂'.repeat(64)]: '🙂'.repeat(512) };
+    expect(readBatchCreate({ ...good, metadata }).metadata).toHaveLength(1);
+    expect(refusal({ ...good, metadata: { k: '🙂'.repeat(513) } })).toEqual({
+      code: 'invalid_value',
+      param: 'metadata.k',
+    });
+  });
+
   it.each(['1h', '24h', '168h'])('takes a window of %s', (window) => {
     expect(readBatchCreate({ ...good, completion_window: window }).windowMs).toBe(Number.parseInt(window) * 3_600_000);
   });

@@ -32,6 +32,7 @@ describe('checkBatchLine', () => {
     ['another url', row('a', {}, { url: '/v1/embeddings' }), 'invalid_url', 'url'],
     ['a body that is a text', row('a', {}, { body: 'x' }), 'invalid_type', 'body'],
     ['no model', row('a', { model: undefined }), 'invalid_request', 'body.model'],
+    ['a model of endless name', row('a', { model: 'm'.repeat(201) }), 'invalid_request', 'body.model'],
     ['no messages', row('a', { messages: undefined }), 'invalid_request', 'body.messages'],
     ['streaming', row('a', { stream: true }), 'streaming_unsupported', 'body.stream'],
   ])('refuses %s', (_what, line, code, param) => {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm, stat, writeFile, readdir, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +51,12 @@ describe('startCodexProcess', () => {
     expect((await stat(join(folder, 'home'))).mode & 0o777).toBe(0o700);
     expect(await readdir(join(folder, 'empty'))).toEqual([]);
     expect(running.configWarnings()).toEqual([]);
+  });
+
+  it('leads a process group of its own, so that Ctrl-C in the terminal of its parent does not end it', async () => {
+    const { pid } = await start();
+    const group = execFileSync('ps', ['-o', 'pgid=', '-p', String(pid)], { encoding: 'utf8' });
+    expect(Number(group)).toBe(pid);
   });
 
   it('keeps the warning of a setting that the CLI does not know', async () => {

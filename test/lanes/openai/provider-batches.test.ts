@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../core/log.ts';
+import type { Dispatcher } from 'undici';
+import { createProviderBatches } from '../../../lanes/openai/provider-batches.ts';
 import { createKeyLane, type KeyLane } from '../../../lanes/openai/key-lane.ts';
 import { startOpenaiApi, type OpenaiApi } from '../../standins/openai/api.ts';
 
@@ -80,5 +82,35 @@ describe("the provider's own Batch API", () => {
     await lane.batches.removeFile(inputFileId);
     expect(provider.batches.files()).toBe(0);
     await expect(lane.batches.content(inputFileId)).rejects.toMatchObject({ status: 404 });
+  });
+});
+
+describe('taking a batch back', () => {
+  it.each([
+    [200, true],
+    [404, true],
+    [409, true],
+    [429, false],
+    [503, false],
+  ])('that the provider answers with %i has been heard: %s', async (statusCode, isHeard) => {
+    const body = { dump: async () => undefined };
+    const batches = createProviderBatches(async () => ({ statusCode, body }) as unknown as Dispatcher.ResponseData);
+    const cancelled = batches.cancel('batch_1').then(
+      () => true,
+      () => false,
+    );
+    expect(await cancelled).toBe(isHeard);
+  });
+});
+
+describe('lines that are uploaded', () => {
+  it('make no batch, and stay nowhere, when it is not wanted any more', async () => {
+    const onUploaded = (): void => {
+      throw new Error('cancelled');
+    };
+    const made = lane.batches.create({ marker: 'm', endpoint: '/v1/chat/completions', lines: lines(1), onUploaded });
+    await expect(made).rejects.toThrow('cancelled');
+    expect(provider.batches.made()).toEqual([]);
+    expect(provider.batches.files()).toBe(0);
   });
 });

@@ -11,8 +11,8 @@ const NOW = 1_700_000_000_000;
 const TABLE: Record<FailureClass, { after: number; plan: LaneState; key: LaneState } | null> = {
   window_exhausted: { after: 1, plan: 'cooling', key: 'cooling' },
   unauthorized: { after: 1, plan: 'needs_login', key: 'needs_key' },
-  rate_limited: { after: 2, plan: 'cooling', key: 'cooling' },
-  overloaded: { after: 2, plan: 'cooling', key: 'cooling' },
+  rate_limited: { after: 2, plan: 'unhealthy', key: 'unhealthy' },
+  overloaded: { after: 2, plan: 'unhealthy', key: 'unhealthy' },
   broken: { after: 5, plan: 'unhealthy', key: 'unhealthy' },
   process_lost: { after: 5, plan: 'unhealthy', key: 'unhealthy' },
   model_unavailable: null,

@@ -18,6 +18,7 @@ describe('what a request may cost at most', () => {
     [{ messages: [], max_tokens: 7 }, 'chat', 7],
     [{ messages: [], max_completion_tokens: 5, max_tokens: 7 }, 'chat', 5],
     [{ messages: [], max_tokens: 7, n: 3 }, 'chat', 21],
+    [{ messages: [], max_tokens: 7, prediction: { content: 'ü' } }, 'chat', 7 + bytes({ content: 'ü' })],
     [{ input: 'a', max_output_tokens: 9 }, 'responses', 9],
     [{ input: 'ü' }, 'embeddings', 0],
     [{ messages: [] }, 'chat', outputLimit('own')],
