@@ -6,8 +6,8 @@ export default defineConfig({
     globalSetup: ['test/setup/global.ts'],
     // Real processes are started and killed: a process of its own for each file, so that none sees another's.
     pool: 'forks',
-    // Two cores are the smallest machine that we measure on; real parts need some of them.
-    maxWorkers: 2,
+    // Two cores are the smallest machine that we measure on; much of the time tests wait for real parts.
+    maxWorkers: 3,
     // A turn of a real Codex CLI with its start-up stays well under this on a busy machine.
     testTimeout: 60_000,
     // Temporal, MongoDB and the CLIs start in hooks.

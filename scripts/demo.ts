@@ -42,6 +42,9 @@ try {
   const flatlane = await startEmbedded({
     config: {
       ...config,
+      // Servers of its own: lanes on stand-ins have no place among the owner's, nor has what a demo leaves behind.
+      MONGODB_URI: undefined,
+      TEMPORAL_ADDRESS: undefined,
       FLATLANE_CODEX_ENV: { ...chatgpt.codexEnvironment },
       FLATLANE_CODEX_CONFIG: [...chatgpt.codexConfig],
     },

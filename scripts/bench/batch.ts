@@ -1,10 +1,8 @@
 import { checkBatch } from '../check-batch.ts';
 import { formatTable } from '../table.ts';
 import { residentMegabytes } from './memory.ts';
+import { benchRows } from './rows.ts';
 import { KEY_MODEL, PLAN_MODEL, startBenchWorld, type BenchWorld } from './setup.ts';
-
-/** A row of about 1 KB, as real ones are. */
-const ROW_TEXT = 'Classify the sentiment of this review in one word. '.repeat(18);
 
 /** Rows a second from the upload to the results, on two plan lanes and on a key lane. */
 export async function benchBatch({ rows, keyRows }: { rows: number; keyRows: number }): Promise<void> {
@@ -24,15 +22,7 @@ export async function benchBatch({ rows, keyRows }: { rows: number; keyRows: num
 }
 
 async function runBatch(world: BenchWorld, name: string, model: string, rows: number): Promise<(string | number)[]> {
-  const ids = Array.from({ length: rows }, (_, index) => `row-${index + 1}`);
-  const lines = ids.map((id) =>
-    JSON.stringify({
-      custom_id: id,
-      method: 'POST',
-      url: '/v1/chat/completions',
-      body: { model, messages: [{ role: 'user', content: `${ROW_TEXT} id=${id}` }] },
-    }),
-  );
+  const { ids, lines } = benchRows(rows, model);
   const startedAt = performance.now();
   const seconds = (): number => (performance.now() - startedAt) / 1000;
   let inProgressAt: number | undefined;

@@ -3,10 +3,8 @@ import { checkBatch } from '../check-batch.ts';
 import { formatTable } from '../table.ts';
 import { quantile, runLoad } from './load.ts';
 import { ownMegabytes } from './memory.ts';
+import { benchRows } from './rows.ts';
 import { DURABLE_KEY_MODEL, KEY_MODEL, startBenchWorld, type BenchWorld } from './setup.ts';
-
-/** A row of about 1 KB, as real ones are. */
-const ROW_TEXT = 'Classify the sentiment of this review in one word. '.repeat(17);
 
 /** Status, progress and memory are looked at so often while a batch runs. */
 const LOOK_EVERY_MS = 250;
@@ -78,15 +76,7 @@ function ms(values: readonly number[], share: number): string {
 }
 
 async function runBulk(world: BenchWorld, rows: number): Promise<BulkRun> {
-  const ids = Array.from({ length: rows }, (_, index) => `row-${index + 1}`);
-  const lines = ids.map((id) =>
-    JSON.stringify({
-      custom_id: id,
-      method: 'POST',
-      url: '/v1/chat/completions',
-      body: { model: KEY_MODEL, messages: [{ role: 'user', content: `${ROW_TEXT} id=${id}` }] },
-    }),
-  );
+  const { ids, lines } = benchRows(rows, KEY_MODEL);
   const seen = { statusMs: [] as number[], progressMs: [] as number[], interactiveMs: [] as number[] };
   let peakMegabytes = 0;
   let inProgressAt: number | undefined;

@@ -5,8 +5,8 @@ import { recordFault } from '../support/fault-table.ts';
 import { isOver, lineIds, resultLines, startBatch, waitForBatch } from '../support/batch-run.ts';
 
 const MODEL = 'gpt-5.4-mini';
-const LINES = 150;
-const LIMIT_MICROS = 15_000;
+const LINES = 90;
+const LIMIT_MICROS = 9_000;
 
 let apart: Apart;
 beforeAll(async () => {
@@ -34,7 +34,7 @@ it('holds when the worker is killed with lines out, and every line comes out onc
     { metadata: { max_metered_usd: formatUsd(LIMIT_MICROS) } },
   );
   let recoverySeconds = 0;
-  for (const at of [20, 60]) {
+  for (const at of [15, 40]) {
     await waitForBatch(client, id, (batch) => (batch.request_counts?.completed ?? 0) >= at);
     const killedAt = performance.now();
     await apart.worker().kill();
