@@ -3,6 +3,7 @@ import { batchStatesBefore, TERMINAL_BATCH_STATES, type BatchStatus } from '../c
 import { DEFAULT_CONTROL, type BatchControl } from '../core/contracts/batch-control.ts';
 import { newSpend, type BatchSpend } from '../core/contracts/batch-spend.ts';
 import type { TokenUsage } from '../core/lane-port.ts';
+import { NO_USAGE } from '../core/token-usage.ts';
 import type { BatchFacts } from '../core/wire/batch-object.ts';
 import type { PaceSample } from '../core/wire/batch-progress.ts';
 import { tallyIncrements, type LaneTallies } from './lane-tallies.ts';
@@ -73,19 +74,6 @@ export interface BatchIncrement {
 
 /** Samples of the pace that are kept: a minute of them with up to eight workers that note one every five seconds. */
 const PACE_SAMPLES = 96;
-
-export const NO_USAGE: TokenUsage = { promptTokens: 0, cachedPromptTokens: 0, completionTokens: 0, reasoningTokens: 0 };
-
-/** Tokens added up; an unknown usage adds nothing. */
-export function addUsage(sum: TokenUsage, usage: TokenUsage | null): TokenUsage {
-  if (usage === null) return sum;
-  return {
-    promptTokens: sum.promptTokens + usage.promptTokens,
-    cachedPromptTokens: sum.cachedPromptTokens + usage.cachedPromptTokens,
-    completionTokens: sum.completionTokens + usage.completionTokens,
-    reasoningTokens: sum.reasoningTokens + usage.reasoningTokens,
-  };
-}
 
 /** Which time a state stands for. */
 const TIME_OF = {

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import { createHostedKeyLane, type HostedKeyLane } from '../lanes/openai/hosted-key-lane.ts';
+import { createLeavingLanes } from '../lanes/openai/leaving-lanes.ts';
 import { openedWith } from '../lanes/openai/open-key-lane.ts';
 import { laneHeadersPlace, laneSecretPlace, type LaneDoc, type LaneStore } from '../store/lanes.ts';
 import type { Hosted } from './hosted.ts';
@@ -34,16 +35,8 @@ export function hostKeyLane({ lanes, secretBox, clock, log }: HostKeyLaneDeps, d
   let settings = openedWith(doc);
   let { concurrency } = doc;
   let cannotOpen = false;
-  /** Lanes as they were before a change, with requests under way. */
-  const leaving = new Set<HostedKeyLane>();
-
-  const endIdle = (): void => {
-    for (const lane of leaving) {
-      if (lane.inFlight() > 0) continue;
-      leaving.delete(lane);
-      lane.stop().catch((error: unknown) => log.warn({ err: error }, 'a key lane could not be closed'));
-    }
-  };
+  /** The lane as it was before a change. */
+  const leaving = createLeavingLanes(log);
 
   return {
     // Whoever serves a request asks once and keeps what it got, so an attempt ends on the lane on which it began.
@@ -52,7 +45,7 @@ export function hostKeyLane({ lanes, secretBox, clock, log }: HostKeyLaneDeps, d
     },
     concurrency: doc.concurrency,
     // More tasks at a time need another worker of Temporal's. It is begun when nothing is under way: its end would cut that off.
-    lost: () => cannotOpen || (concurrency > doc.concurrency && current.inFlight() === 0 && leaving.size === 0),
+    lost: () => cannotOpen || (concurrency > doc.concurrency && current.inFlight() === 0 && leaving.count === 0),
     refresh(changed) {
       ({ concurrency } = changed);
       const wanted = openedWith(changed);
@@ -70,10 +63,10 @@ export function hostKeyLane({ lanes, secretBox, clock, log }: HostKeyLaneDeps, d
         }
       }
       current.refresh(changed);
-      endIdle();
+      leaving.endIdle();
     },
     async stop() {
-      await Promise.allSettled([current, ...leaving].map((lane) => lane.stop()));
+      await Promise.allSettled([current.stop(), leaving.stop()]);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { TERMINAL_BATCH_STATES, type BatchStatus } from '../../core/contracts/batch.ts';
 import type { ChunkSeal, SealedPart } from '../../store/batch-chunks.ts';
-import { addUsage, NO_USAGE, type BatchDoc, type BatchStore } from '../../store/batches.ts';
+import { addUsage, NO_USAGE } from '../../core/token-usage.ts';
+import type { BatchDoc, BatchStore } from '../../store/batches.ts';
 import type { BatchSpendStore } from '../../store/batch-spend.ts';
 import type { FileStore } from '../../store/files.ts';
 import { sumTallies } from '../../store/lane-tallies.ts';

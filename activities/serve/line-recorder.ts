@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
-import { addUsage, NO_USAGE, type BatchStore } from '../../store/batches.ts';
+import { addUsage, NO_USAGE } from '../../core/token-usage.ts';
+import type { BatchStore } from '../../store/batches.ts';
 import type { BatchResultDoc, BatchResultStore } from '../../store/batch-results.ts';
 import type { LaneLogDoc, LaneLogStore } from '../../store/lane-log.ts';
 import { tallyByLane } from '../../store/lane-tallies.ts';

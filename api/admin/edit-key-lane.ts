@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ApiError } from '../../core/errors.ts';
 import type { SecretBox } from '../../core/secret-box.ts';
-import { PRESET_NAMES, PROVIDER_PRESETS } from '../../lanes/openai/presets.ts';
+import { presetOf } from '../../lanes/openai/presets.ts';
 import { laneHeadersPlace, laneSecretPlace, type KeyLaneEdit, type LaneDoc } from '../../store/lanes.ts';
 import { parseBody } from '../parse-body.ts';
 import { aliasSchema } from './account-routes.ts';
@@ -68,8 +68,7 @@ export async function editKeyLane(
 
 /** A server without keys gets one that says nothing, wherever it is. */
 function isKeyOptional({ keySettings }: LaneDoc): boolean {
-  const preset = PRESET_NAMES.find((name) => name === keySettings?.preset);
-  return preset !== undefined && (PROVIDER_PRESETS[preset].keyOptional ?? false);
+  return presetOf(keySettings)?.keyOptional ?? false;
 }
 
 function openKey(secretBox: SecretBox, { _id, sealedKey }: LaneDoc): string {

@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
 import type { SecretBox } from '../../core/secret-box.ts';
 import { createHostedKeyLane, type HostedKeyLane } from '../../lanes/openai/hosted-key-lane.ts';
+import { createLeavingLanes } from '../../lanes/openai/leaving-lanes.ts';
 import { openedWith } from '../../lanes/openai/open-key-lane.ts';
 import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
 import { laneHeadersPlace, laneSecretPlace, type LaneDoc, type LaneStore } from '../../store/lanes.ts';
@@ -28,8 +29,7 @@ interface Entry {
 
 export function createDirectLanes({ lanes, secretBox, clock, log }: DirectLanesDeps): DirectLanes {
   const open = new Map<string, Entry>();
-  /** Lanes that are gone or changed, with requests under way. */
-  const leaving = new Set<HostedKeyLane>();
+  const leaving = createLeavingLanes(log);
   /** Why lanes could not be opened, so that it is said once. */
   const failing = new Map<string, string>();
 
@@ -54,14 +54,6 @@ export function createDirectLanes({ lanes, secretBox, clock, log }: DirectLanesD
     if (entry !== undefined) leaving.add(entry.lane);
   };
 
-  const endIdle = (): void => {
-    for (const lane of leaving) {
-      if (lane.inFlight() > 0) continue;
-      leaving.delete(lane);
-      lane.stop().catch((error: unknown) => log.warn({ err: error }, 'a key lane could not be closed'));
-    }
-  };
-
   return {
     find: (laneId) => open.get(laneId)?.lane,
     take(docs) {
@@ -79,12 +71,12 @@ export function createDirectLanes({ lanes, secretBox, clock, log }: DirectLanesD
         const lane = begin(doc);
         if (lane !== undefined) open.set(doc._id, { lane, settings });
       }
-      endIdle();
+      leaving.endIdle();
     },
     async stop() {
       const all = [...open.values()].map(({ lane }) => lane);
       open.clear();
-      await Promise.allSettled([...all, ...leaving].map((lane) => lane.stop()));
+      await Promise.allSettled([...all.map((lane) => lane.stop()), leaving.stop()]);
     },
   };
 }

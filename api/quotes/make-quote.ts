@@ -6,9 +6,9 @@ import { operationOfEndpoint } from '../../core/wire/batch-endpoints.ts';
 import type { BatchCreate } from '../../core/wire/batch-create.ts';
 import { toPercentRange, toSeconds, toUsdRange, toWholeRange } from '../../core/wire/batch-quote.ts';
 import type { LaneDirectory } from '../../lanes/policy/lane-directory.ts';
-import { createPriceList } from '../../lanes/prices/price-list.ts';
+import { ownPriceList } from '../../lanes/prices/lane-prices.ts';
 import type { LaneLogStore } from '../../store/lane-log.ts';
-import type { LaneDoc, LaneStore } from '../../store/lanes.ts';
+import type { LaneStore } from '../../store/lanes.ts';
 import type { WindowSampleStore } from '../../store/window-samples.ts';
 import type { Caller } from '../plugins/authenticate.ts';
 import type { MeasuredFile } from './measure-file.ts';
@@ -53,7 +53,7 @@ export function createMakeQuote({ directory, lanes, laneLog, windowSamples, cloc
     const deadline = now + create.windowMs;
     const [docs, answers] = await Promise.all([lanes.list(), laneLog.answersOf(caller.keyId, since, MOST_ANSWERS)]);
     const docOf = new Map(docs.map((doc) => [doc._id, doc]));
-    const prices = createPriceList(ownPrices(docs));
+    const prices = ownPriceList(docs.flatMap(({ keySettings }) => keySettings?.prices ?? []));
     const isEmbedding = operationOfEndpoint(create.endpoint) === 'embeddings';
 
     const models: (QuotedModel & { readonly served: boolean })[] = [];
@@ -177,15 +177,6 @@ function poolOf(models: readonly QuotedModel[]) {
     planLanes: byId('planLanes'),
     keyLanes: byId('keyLanes'),
   };
-}
-
-/** Prices that owners know better, by the name of the model at their lane. */
-function ownPrices(docs: readonly LaneDoc[]) {
-  return Object.fromEntries(
-    docs
-      .flatMap(({ keySettings }) => keySettings?.prices ?? [])
-      .map(({ model, ...price }) => [model, { ...price, source: 'the owner', readOn: '' }]),
-  );
 }
 
 function latestOf(one: number | null, other: number | null): number | null {

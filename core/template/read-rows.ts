@@ -1,3 +1,4 @@
+import { isJsonObject } from '../wire/json-object.ts';
 import { readCsv } from '../csv/read-csv.ts';
 import { jsonProblem, lineTooLong, type LineProblem } from '../wire/batch-line.ts';
 import { isCsvName } from '../wire/file-name.ts';
@@ -67,7 +68,7 @@ async function* jsonRows(source: AsyncIterable<Uint8Array>): AsyncGenerator<RowI
       yield { kind: 'problem', line, problem: lineTooLong(MAX_LINE_BYTES), isLast: false };
     } else if (!parsed.ok) {
       yield { kind: 'problem', line, problem: jsonProblem(parsed), isLast: false };
-    } else if (!isObject(parsed.value)) {
+    } else if (!isJsonObject(parsed.value)) {
       yield { kind: 'problem', line, problem: NO_OBJECT, isLast: false };
     } else {
       yield { kind: 'row', line, row: toJsonRow(parsed.value) };
@@ -80,7 +81,3 @@ const NO_OBJECT: LineProblem = {
   message: 'This line is not a JSON object, so it has no columns.',
   param: null,
 };
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

@@ -1,3 +1,4 @@
+import { isJsonObject } from './json-object.ts';
 import { ApiError } from '../errors.ts';
 import { BATCH_ENDPOINTS } from './batch-endpoints.ts';
 import { readBatchTemplate, type BatchTemplate } from './batch-template.ts';
@@ -31,7 +32,7 @@ type Fields = Readonly<Record<string, unknown>>;
  * @throws ApiError with OpenAI's code and param.
  */
 export function readBatchCreate(body: unknown): BatchCreate {
-  if (!isObject(body)) throw new ApiError('invalid_request', 'The body must be a JSON object.');
+  if (!isJsonObject(body)) throw new ApiError('invalid_request', 'The body must be a JSON object.');
   const inputFileId = requiredText(body, 'input_file_id');
   const endpoint = requiredText(body, 'endpoint');
   if (!BATCH_ENDPOINTS.includes(endpoint)) {
@@ -61,7 +62,7 @@ function windowHours(text: string): number {
 
 function readMetadata(value: unknown): BatchCreate['metadata'] {
   if (value === undefined || value === null) return null;
-  if (!isObject(value)) {
+  if (!isJsonObject(value)) {
     throw new ApiError('invalid_type', "Invalid type for 'metadata': expected an object.", { param: 'metadata' });
   }
   const entries = Object.entries(value);
@@ -98,7 +99,7 @@ function isLonger(text: string, characters: number): boolean {
 
 function readOutputExpiry(value: unknown): number | null {
   if (value === undefined || value === null) return null;
-  if (!isObject(value)) {
+  if (!isJsonObject(value)) {
     throw new ApiError('invalid_type', "Invalid type for 'output_expires_after': expected an object.", {
       param: 'output_expires_after',
     });
@@ -116,8 +117,4 @@ function requiredText(body: Fields, name: string): string {
     throw new ApiError('invalid_type', `Invalid type for '${name}': expected a string.`, { param: name });
   }
   return value;
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { isJsonObject } from './json-object.ts';
 import { checkLineBody, embeddingInputs, type LineProblem } from './batch-body.ts';
 import { operationOfEndpoint } from './batch-endpoints.ts';
 import { MAX_JSON_DEPTH, MAX_JSON_VALUES, parseBoundedJson, type BoundedJson } from './json-limits.ts';
@@ -33,7 +34,7 @@ export function checkBatchLine(bytes: Uint8Array, endpoint: string): CheckedLine
   const parsed = parseBoundedJson(bytes);
   if (!parsed.ok) return refused(jsonProblem(parsed));
   const { value } = parsed;
-  if (!isObject(value)) return refused(jsonProblem({ ok: false, reason: 'not_json' }));
+  if (!isJsonObject(value)) return refused(jsonProblem({ ok: false, reason: 'not_json' }));
   for (const field of REQUIRED_FIELDS) {
     if (value[field] === undefined || value[field] === null || value[field] === '') return refused(missing(field));
   }
@@ -48,7 +49,7 @@ export function checkBatchLine(bytes: Uint8Array, endpoint: string): CheckedLine
     const message = 'The URL provided for this request does not match the batch endpoint.';
     return refused({ code: 'invalid_url', message, param: 'url' });
   }
-  if (!isObject(body)) return refused(wrongType('body', 'an object'));
+  if (!isJsonObject(body)) return refused(wrongType('body', 'an object'));
   const operation = operationOfEndpoint(endpoint);
   const bodyProblem = checkLineBody(operation, body);
   if (bodyProblem !== null) return refused(bodyProblem);
@@ -122,8 +123,4 @@ export function jsonProblem(parsed: Exclude<BoundedJson, { ok: true }>): LinePro
     case 'forbidden_key':
       return { code: 'invalid_request', message: `The key '${parsed.key}' is not allowed.`, param: null };
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { isJsonObject } from './json-object.ts';
 import { ApiError } from '../errors.ts';
 import { compileTemplate, type CompiledTemplate } from '../template/compile-template.ts';
 
@@ -25,7 +26,7 @@ type Fields = Readonly<Record<string, unknown>>;
  */
 export function readBatchTemplate(value: unknown): BatchTemplate | null {
   if (value === undefined || value === null) return null;
-  if (!isObject(value)) throw wrongType('template', 'an object');
+  if (!isJsonObject(value)) throw wrongType('template', 'an object');
   for (const field of Object.keys(value)) {
     if (FIELDS.includes(field)) continue;
     const param = `template.${field}`;
@@ -45,7 +46,7 @@ export function readBatchTemplate(value: unknown): BatchTemplate | null {
       param: 'template.body',
     });
   }
-  if (!isObject(body)) throw wrongType('template.body', 'an object');
+  if (!isJsonObject(body)) throw wrongType('template.body', 'an object');
   if (customId !== null && typeof customId !== 'string') throw wrongType('template.custom_id', 'a string');
   if (customId === '') {
     throw new ApiError('invalid_value', "Invalid 'template.custom_id': it is empty. Leave it out to number the rows.", {
@@ -85,8 +86,4 @@ export function compileStoredTemplate(text: string): CompiledTemplate {
 
 function wrongType(param: string, expected: string): ApiError {
   return new ApiError('invalid_type', `Invalid type for '${param}': expected ${expected}.`, { param });
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

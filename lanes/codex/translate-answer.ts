@@ -1,4 +1,5 @@
 import type { TokenUsage } from '../../core/lane-port.ts';
+import { addUsage } from '../../core/token-usage.ts';
 import type { ChatToolCall, FinishReason } from '../../core/wire/chat-answer.ts';
 import { finishReasonOf } from './classify-failure.ts';
 import type { TurnError, TurnEvent } from './turn-events.ts';
@@ -140,7 +141,7 @@ export function createAnswer<Whole extends object>(rules: AnswerRules, wire: Ans
         case 'foreign_item':
           return nonsense('the model asked for a tool that was not offered');
         case 'response_done':
-          usage = addUsage(usage, event.usage);
+          usage = usage === null ? event.usage : addUsage(usage, event.usage);
           return toolCalls.length > 0 ? finish('tool_calls') : { chunks: [] };
         case 'retrying':
           return fail(event.error);
@@ -155,14 +156,4 @@ export function createAnswer<Whole extends object>(rules: AnswerRules, wire: Ans
 
 function nonsense(reason: string): AnswerStep {
   return { chunks: [], end: { type: 'nonsense', reason } };
-}
-
-function addUsage(a: TokenUsage | null, b: TokenUsage | null): TokenUsage | null {
-  if (a === null || b === null) return a ?? b;
-  return {
-    promptTokens: a.promptTokens + b.promptTokens,
-    cachedPromptTokens: a.cachedPromptTokens + b.cachedPromptTokens,
-    completionTokens: a.completionTokens + b.completionTokens,
-    reasoningTokens: a.reasoningTokens + b.reasoningTokens,
-  };
 }

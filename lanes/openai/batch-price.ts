@@ -1,4 +1,4 @@
-import { PRESET_NAMES, PROVIDER_PRESETS } from './presets.ts';
+import { presetOf } from './presets.ts';
 
 /**
  * What a line costs at the Batch API of a lane's provider, as a share of the usual price; null where the provider has none that
@@ -8,6 +8,5 @@ export function batchPriceShare(
   settings: { readonly preset: string | null; readonly batchPriceShare?: number | null } | null,
 ): number | null {
   if (settings?.batchPriceShare !== undefined) return settings.batchPriceShare;
-  const preset = PRESET_NAMES.find((name) => name === settings?.preset);
-  return preset === undefined ? null : (PROVIDER_PRESETS[preset].batchPriceShare ?? null);
+  return presetOf(settings)?.batchPriceShare ?? null;
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../../core/clock.ts';
 import type { TokenUsage } from '../../core/lane-port.ts';
 import type { Logger } from '../../core/log.ts';
-import { createPriceList } from '../prices/price-list.ts';
+import { lanePrices } from '../prices/lane-prices.ts';
 import { createKeyLane, type KeyLane } from './key-lane.ts';
-import { PRESET_NAMES, PROVIDER_PRESETS, type PresetName } from './presets.ts';
+import { presetOf } from './presets.ts';
 
 /** A key lane as it is stored. */
 export interface StoredKeyLane {
@@ -53,7 +53,6 @@ export function openKeyLane({ openKey, openHeaders, clock, log }: OpenKeyLaneDep
   const { _id: laneId, alias, baseUrl, sealedKey, allowPrivateAddresses, keySettings } = stored;
   if (baseUrl === null || sealedKey === null) throw new Error(`key lane ${alias} has no address or no key`);
   const sealedHeaders = keySettings?.sealedHeaders ?? null;
-  const preset = PRESET_NAMES.find((name) => name === keySettings?.preset);
   const lane = createKeyLane({
     laneId,
     alias,
@@ -62,18 +61,11 @@ export function openKeyLane({ openKey, openHeaders, clock, log }: OpenKeyLaneDep
     allowPrivateAddresses,
     ...(sealedHeaders === null ? {} : { headers: JSON.parse(openHeaders(sealedHeaders)) as Record<string, string> }),
     ...(keySettings === null ? {} : { authHeader: keySettings.authHeader }),
-    quirks: quirksOf(preset),
+    quirks: presetOf(keySettings)?.quirks ?? {},
     clock,
     log,
   });
   const prices = keySettings?.prices ?? [];
   if (prices.length === 0) return { lane };
-  const list = createPriceList(
-    Object.fromEntries(prices.map(({ model, ...price }) => [model, { ...price, source: 'the owner', readOn: '' }])),
-  );
-  return { lane, costMicros: (model, usage) => list.costMicros(model, usage) };
-}
-
-function quirksOf(preset: PresetName | undefined) {
-  return preset === undefined ? {} : PROVIDER_PRESETS[preset].quirks;
+  return { lane, costMicros: lanePrices(keySettings) };
 }

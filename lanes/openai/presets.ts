@@ -131,3 +131,9 @@ export const PROVIDER_PRESETS: Readonly<Record<PresetName, ProviderPreset>> = {
     sources: ['https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html'],
   },
 };
+
+/** The preset with which a lane was made; undefined for an address without one. */
+export function presetOf(settings: { readonly preset: string | null } | null): ProviderPreset | undefined {
+  const name = PRESET_NAMES.find((known) => known === settings?.preset);
+  return name === undefined ? undefined : PROVIDER_PRESETS[name];
+}

@@ -1,4 +1,4 @@
-import { createPriceList } from './price-list.ts';
+import { createPriceList, type PriceList } from './price-list.ts';
 import type { TokenPrices } from './price-table.ts';
 import type { CostMicros } from './costs.ts';
 
@@ -7,13 +7,15 @@ export interface OwnPrices {
   readonly prices: readonly ({ readonly model: string } & TokenPrices)[];
 }
 
-/** The price list of a lane: the table with what its owner knows better. */
+/** The price list with what owners of lanes know better; of a model that is priced twice the last one counts. */
+export function ownPriceList(prices: OwnPrices['prices']): PriceList {
+  const own = prices.map(({ model, ...price }) => [model, { ...price, source: 'the owner', readOn: '' }]);
+  return createPriceList(Object.fromEntries(own));
+}
+
+/** What a lane's calls cost: by the table, with what its owner knows better. */
 export function lanePrices(settings: OwnPrices | null): CostMicros {
-  const own = (settings?.prices ?? []).map(({ model, ...price }) => [
-    model,
-    { ...price, source: 'the owner', readOn: '' },
-  ]);
-  const list = createPriceList(Object.fromEntries(own));
+  const list = ownPriceList(settings?.prices ?? []);
   return (model, usage) => list.costMicros(model, usage);
 }
 

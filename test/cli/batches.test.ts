@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CliIo } from '../../cli/cli-io.ts';
 import { run } from '../../cli/run.ts';
-import { NO_USAGE } from '../../store/batches.ts';
+import { NO_USAGE } from '../../core/token-usage.ts';
 import { tallyByLane } from '../../store/lane-tallies.ts';
 import { result, row, rows } from '../support/batch-world.ts';
 import { startFileApi, type FileApi } from '../support/file-api.ts';

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
 import { failed } from './admin-fake.ts';
 import { startCliBench, type CliBench } from './cli-bench.ts';
+import { SILENT_IO } from '../support/silent-io.ts';
 
 let bench: CliBench;
 
@@ -53,17 +54,7 @@ describe('flatlane, when something is wrong', () => {
 describe('the admin key', () => {
   it('is asked for where it is not given', async () => {
     vi.stubEnv('FLATLANE_ADMIN_KEY', undefined);
-    const attempt = createProgram({
-      out: () => {},
-      err: () => {},
-      live: null,
-      confirm: async () => null,
-      readSecret: async () => '',
-      readEnvironment: () => undefined,
-      interrupted: new AbortController().signal,
-      now: () => 0,
-      sleep: async () => {},
-    }).parseAsync(['--admin-url', bench.admin.url, 'lanes'], { from: 'user' });
+    const attempt = createProgram(SILENT_IO).parseAsync(['--admin-url', bench.admin.url, 'lanes'], { from: 'user' });
     await expect(attempt).rejects.toThrow(/There is no admin key\. Set FLATLANE_ADMIN_KEY/);
     expect(bench.admin.seen).toHaveLength(0);
   });

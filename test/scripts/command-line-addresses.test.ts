@@ -1,22 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
+import { SILENT_IO } from '../support/silent-io.ts';
 import { commandLineAddresses } from '../../scripts/command-line-addresses.ts';
-
-const SILENT = {
-  out: () => {},
-  err: () => {},
-  live: null,
-  confirm: async () => null,
-  readSecret: async () => '',
-  readEnvironment: () => undefined,
-  interrupted: new AbortController().signal,
-  now: () => 0,
-  sleep: async () => {},
-};
 
 describe('commandLineAddresses', () => {
   it('says nothing where the command line looks anyway', () => {
-    const program = createProgram(SILENT);
+    const program = createProgram(SILENT_IO);
     const batches = program.commands.find((command) => command.name() === 'batches');
     const usual = (
       options: readonly { readonly long?: string | undefined; readonly defaultValue?: unknown }[],

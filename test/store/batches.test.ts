@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { NO_USAGE } from '../../store/batches.ts';
+import { NO_USAGE } from '../../core/token-usage.ts';
 import { tallyByLane } from '../../store/lane-tallies.ts';
 import { releaseFile, releaseFiles } from '../../store/release-file.ts';
 import { createBatchWorld, OWNER, result, type BatchWorld } from '../support/batch-world.ts';

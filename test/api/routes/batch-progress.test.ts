@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchProgress } from '../../../core/wire/batch-progress.ts';
-import { NO_USAGE } from '../../../store/batches.ts';
+import { NO_USAGE } from '../../../core/token-usage.ts';
 import { tallyByLane } from '../../../store/lane-tallies.ts';
 import { result, rows } from '../../support/batch-world.ts';
 import { startFileApi, type FileApi } from '../../support/file-api.ts';
