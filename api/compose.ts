@@ -80,7 +80,14 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   await ensureHousekeepingSchedule({ client, log });
   const { keys, lanes, routes, requests, laneLog } = stores;
   const adminKey = await issueAdminKey({ keys, secretBox, clock }, deps.newAdminKey ?? false);
-  const direct = startDirectPath({ ...stores, secretBox, clock, log, shutdown });
+  const direct = await startDirectPath({
+    ...stores,
+    secretBox,
+    dataDir: config.FLATLANE_DATA,
+    clock,
+    log,
+    shutdown,
+  });
   const load = createLaneLoad();
   const directory = createLaneDirectory({
     listLanes: () => direct.watch(lanes.list()),

@@ -1,8 +1,16 @@
 import type { AttemptRecord } from '../../core/contracts/failure.ts';
 import type { LaneRef } from '../../core/contracts/lane.ts';
 import type { TokenUsage } from '../../core/lane-port.ts';
+import type { LaneLogDoc } from '../../store/lane-log.ts';
+import type { LedgerDoc } from '../../store/ledger.ts';
 import { NO_COSTS, type Costs } from '../../lanes/prices/costs.ts';
-import type { DirectEntry } from './write-behind.ts';
+
+/** What one request came to, for the books. */
+export interface DirectEntry {
+  readonly log: LaneLogDoc;
+  /** Present when something was answered upstream, and so is paid for. */
+  readonly ledger?: LedgerDoc;
+}
 
 interface RequestFacts {
   readonly requestId: string;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
 import type { SecretBox } from '../../core/secret-box.ts';
@@ -8,6 +9,8 @@ import type { LaneDoc, LaneStore } from '../../store/lanes.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
 import type { RunCompletion } from '../completions/run-completion.ts';
 import { createDirectLanes } from './direct-lanes.ts';
+import { keepJournal } from './keep-journal.ts';
+import { startRecovery } from './recover-journals.ts';
 import { createRunDirect } from './run-direct.ts';
 import { createWriteBehind } from './write-behind.ts';
 
@@ -16,21 +19,29 @@ interface DirectPathDeps {
   readonly laneLog: LaneLogStore;
   readonly ledger: LedgerStore;
   readonly secretBox: SecretBox;
+  /** The folder of everything that must survive. */
+  readonly dataDir: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly shutdown: Shutdown;
 }
 
-/** The books are written to the end within this time; a database that is away longer costs their last entries. */
+/** The books are written to the end within this time; with a database that is away longer the journal keeps what is left. */
 const FINISH_BOOKS_MS = 30_000;
 
 /** Puts the direct path together. It stops after the port that it serves: what was answered is written before the end. */
-export function startDirectPath({ lanes, laneLog, ledger, secretBox, clock, log, shutdown }: DirectPathDeps) {
+export async function startDirectPath(deps: DirectPathDeps) {
+  const { lanes, laneLog, ledger, secretBox, dataDir, clock, log, shutdown } = deps;
   const directLanes = createDirectLanes({ lanes, secretBox, clock, log });
-  const books = createWriteBehind({ laneLog, ledger, log });
+  const root = join(dataDir, 'journal');
+  const journal = await keepJournal(root, log);
+  const books = createWriteBehind({ laneLog, ledger, journal, log });
+  const stopRecovery = startRecovery({ root, isOwn: journal.isOwn, write: books.write, log });
   const prices = createPriceList();
+  shutdown.add('journal of the direct path', 5_000, () => journal.stop());
   shutdown.add('key lanes of the api', 5_000, () => directLanes.stop());
   shutdown.add('books of the direct path', FINISH_BOOKS_MS, () => books.stop());
+  shutdown.add('recovery of journals', 5_000, stopRecovery);
   const runDirect: RunCompletion = createRunDirect({
     host: directLanes,
     books,

@@ -1,19 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../core/log.ts';
-import type { LaneLogDoc, LaneLogStore } from '../../store/lane-log.ts';
-import type { LedgerDoc, LedgerStore } from '../../store/ledger.ts';
-
-/** What one request came to, for the books. */
-export interface DirectEntry {
-  readonly log: LaneLogDoc;
-  /** Present when something was answered upstream, and so is paid for. */
-  readonly ledger?: LedgerDoc;
-}
+import type { LaneLogStore } from '../../store/lane-log.ts';
+import type { LedgerStore } from '../../store/ledger.ts';
+import type { DirectEntry } from './direct-entry.ts';
+import type { JournalKeeper } from './keep-journal.ts';
 
 /** The books of the direct path, written behind the answers. */
 export interface WriteBehind {
-  /** Takes an entry; it is written within WRITE_EVERY_MS while the database answers. */
+  /** Takes an entry: it is in the journal at once, and in the database within WRITE_EVERY_MS while that answers. */
   add(entry: DirectEntry): void;
+  /** Writes entries to the database, again and again until it takes them. It may have some of them already. */
+  write(entries: readonly DirectEntry[]): Promise<void>;
   /**
    * Asks before a request is taken in. True at once while little waits to be written; else it resolves with true as soon as a write
    * has made room, so that requests come no faster than the database writes. False when it does not answer and so much waits
@@ -24,16 +21,16 @@ export interface WriteBehind {
   stop(): Promise<void>;
 }
 
-/** How long an entry may wait for others to be written with: what `kill -9` can lose, and what spares a write a request. */
+/** How long an entry may wait for others to be written with, which spares a write to the database a request. */
 const WRITE_EVERY_MS = 25;
 
 /** Entries in one write: 5,000 documents/s go into MongoDB's embedded stand-in in groups of this size. */
 const WRITE_AT_MOST = 500;
 
-/** From here on requests wait for the database: half a second of its work, which is what `kill -9` may cost under such a load. */
+/** From here on requests wait for the database: half a second of its work, so that the lane log is never far behind. */
 const PAUSE_FROM = 1_000;
 
-/** Entries that may wait while the database is away: some 10 MB, and no more than this is lost with the process. */
+/** Entries that may wait while the database is away: some 10 MB of memory. */
 const ENTRIES_THAT_WAIT = 5_000;
 
 /** A database that has written nothing for so long is taken as away, and what comes is kept until there is too much of it. */
@@ -45,11 +42,18 @@ const RETRY_AFTER_MS = 500;
 interface WriteBehindDeps {
   readonly laneLog: Pick<LaneLogStore, 'insertMissing'>;
   readonly ledger: Pick<LedgerStore, 'settle'>;
+  readonly journal: Pick<JournalKeeper, 'append'>;
   readonly log: Logger;
 }
 
-export function createWriteBehind({ laneLog, ledger, log }: WriteBehindDeps): WriteBehind {
-  let waiting: DirectEntry[] = [];
+interface Waiting {
+  readonly entry: DirectEntry;
+  /** Takes it out of the journal. */
+  readonly forget: () => void;
+}
+
+export function createWriteBehind({ laneLog, ledger, journal, log }: WriteBehindDeps): WriteBehind {
+  let waiting: Waiting[] = [];
   let writing: Promise<void> | undefined;
   const stopping = new AbortController();
   /** Requests that wait for room, in their order. */
@@ -93,20 +97,22 @@ export function createWriteBehind({ laneLog, ledger, log }: WriteBehindDeps): Wr
       if (waiting.length < WRITE_AT_MOST) {
         await sleep(WRITE_EVERY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
       }
-      const entries = waiting.slice(0, WRITE_AT_MOST);
-      await write(entries);
+      const group = waiting.slice(0, WRITE_AT_MOST);
+      await write(group.map(({ entry }) => entry));
       // Not before they are written: until then they count as waiting.
-      waiting = waiting.slice(entries.length);
-      resume(waiting.length < PAUSE_FROM ? paused.size : entries.length);
+      waiting = waiting.slice(group.length);
+      for (const { forget } of group) forget();
+      resume(waiting.length < PAUSE_FROM ? paused.size : group.length);
     }
     writing = undefined;
   };
 
   return {
     add(entry) {
-      waiting.push(entry);
+      waiting.push({ entry, forget: journal.append(entry) });
       writing ??= drain();
     },
+    write,
     admit: () => (waiting.length < PAUSE_FROM ? true : pause()),
     async stop() {
       stopping.abort();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CallerGone, type CompletionCall } from '../../../api/completions/run-completion.ts';
 import { createRunDirect } from '../../../api/direct/run-direct.ts';
-import type { DirectEntry } from '../../../api/direct/write-behind.ts';
+import type { DirectEntry } from '../../../api/direct/direct-entry.ts';
 import { systemClock } from '../../../core/clock.ts';
 import type { AttemptFailure } from '../../../core/contracts/failure.ts';
 import type { LaneCall, LaneOutcome } from '../../../core/lane-port.ts';

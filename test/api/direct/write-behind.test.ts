@@ -1,15 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { createWriteBehind, type DirectEntry } from '../../../api/direct/write-behind.ts';
+import type { DirectEntry } from '../../../api/direct/direct-entry.ts';
+import { createWriteBehind } from '../../../api/direct/write-behind.ts';
 import { silentLog } from '../../support/planted.ts';
 
 function plantBooks(failures = 0) {
   const groups: string[][] = [];
   const paid: string[] = [];
   const order: string[] = [];
+  const kept = new Set<string>();
   let left = failures;
   const books = createWriteBehind({
     log: silentLog,
+    journal: {
+      append: ({ log }) => {
+        kept.add(log._id);
+        return () => void kept.delete(log._id);
+      },
+    },
     ledger: {
       settle: async (rows) => {
         order.push('ledger');
@@ -27,7 +35,7 @@ function plantBooks(failures = 0) {
       },
     },
   });
-  return { books, groups, paid, order };
+  return { books, groups, paid, order, kept };
 }
 
 const entry = (id: string): DirectEntry => ({ log: { _id: id } as never, ledger: { _id: `${id}#1.1` } as never });
@@ -40,6 +48,22 @@ describe('the books of the direct path', () => {
     await books.stop();
     expect(groups).toEqual([['a', 'b', 'c']]);
     expect(paid).toEqual(['a#1.1', 'b#1.1', 'c#1.1']);
+  });
+
+  it('are in the journal from the first moment until they are written', async () => {
+    const { books, kept } = plantBooks(1);
+    books.add(entry('a'));
+    books.add(entry('b'));
+    expect([...kept]).toEqual(['a', 'b']);
+    await books.stop();
+    expect([...kept]).toEqual([]);
+  });
+
+  it('take what another process has left, until the database has it', async () => {
+    const { books, groups, paid } = plantBooks(1);
+    await books.write([entry('a'), entry('b')]);
+    expect(groups).toEqual([['a', 'b']]);
+    expect(paid).toEqual(['a#1.1', 'b#1.1']);
   });
 
   it('are written without a stop as well', async () => {

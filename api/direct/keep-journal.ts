@@ -1,0 +1,95 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { newProcessId } from '../../core/ids.ts';
+import type { Logger } from '../../core/log.ts';
+import { takeOwnedLock } from '../../core/owned-lock.ts';
+import type { DirectEntry } from './direct-entry.ts';
+import { openJournal, type Journal } from './journal.ts';
+
+/** The journal of this process, opened anew when another one has taken it over. */
+export interface JournalKeeper {
+  /**
+   * Puts an entry on disk; what it returns is to be called when the database has it. Never throws: where the disk takes nothing,
+   * which is logged, an entry is in memory alone.
+   */
+  append(entry: DirectEntry): () => void;
+  /** Whether a folder's name is that of a journal of this process. */
+  isOwn(name: string): boolean;
+  stop(): Promise<void>;
+}
+
+interface Kept {
+  readonly journal: Journal;
+  readonly release: () => Promise<void>;
+}
+
+const NOTHING_TO_DO = (): void => undefined;
+
+/**
+ * Opens the journal of this process in `root`, a folder that processes of one data folder share. Without one, where the folder can't
+ * be written, requests are served all the same, and a kill costs the entries that wait.
+ */
+export async function keepJournal(root: string, log: Logger): Promise<JournalKeeper> {
+  const names = new Set<string>();
+  let kept: Kept | undefined;
+  let isFailing = false;
+  let isStopped = false;
+
+  const fail = (error: unknown): void => {
+    if (!isFailing) {
+      log.error(
+        { err: error, root },
+        'direct requests are not on disk before the database has them: a kill would lose some',
+      );
+    }
+    isFailing = true;
+  };
+  const attempt = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const open = async (): Promise<void> => {
+    const name = newProcessId();
+    names.add(name);
+    try {
+      const release = await takeOwnedLock(join(root, name), () => void replace());
+      const letGo = async (): Promise<void> => {
+        await rm(join(root, `${name}.owner`), { force: true });
+        await release();
+      };
+      kept = { journal: openJournal(join(root, name)), release: letGo };
+    } catch (error) {
+      kept = undefined;
+      fail(error);
+    }
+  };
+  /** After a sleep of the machine, say: another process may write down and remove what is there, so this one leaves it. */
+  const replace = async (): Promise<void> => {
+    attempt(() => kept?.journal.retire());
+    if (!isStopped) await open();
+  };
+
+  await open();
+  return {
+    append(entry) {
+      if (kept === undefined) return NOTHING_TO_DO;
+      try {
+        const forget = kept.journal.append(entry);
+        isFailing = false;
+        return () => attempt(forget);
+      } catch (error) {
+        fail(error);
+        return NOTHING_TO_DO;
+      }
+    },
+    isOwn: (name) => names.has(name),
+    async stop() {
+      isStopped = true;
+      attempt(() => kept?.journal.retire());
+      await kept?.release();
+    },
+  };
+}
