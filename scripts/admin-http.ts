@@ -18,6 +18,16 @@ export interface LaneTotalsShown {
   readonly unmetered: number;
 }
 
+/** An entry of the lane log, as far as scripts show it. */
+export interface LogEntryShown {
+  readonly id: string;
+  readonly laneId: string | null;
+  readonly attempts: readonly { readonly laneId: string; readonly outcome: string; readonly durationMs: number }[];
+  readonly usage: { readonly promptTokens: number; readonly completionTokens: number } | null;
+  readonly costMicros: number | null;
+  readonly meterMicros: number | null;
+}
+
 /** The admin routes over HTTP, for scripts and tests: what `flatlane …` does, without a terminal. */
 export function createAdminHttp(adminUrl: string, adminKey: string) {
   const call = async <Answer>(method: string, path: string, body?: unknown): Promise<Answer> => {
@@ -87,6 +97,11 @@ export function createAdminHttp(adminUrl: string, adminKey: string) {
       call('PUT', `/admin/routes/${model}`, { lanes: laneIds.map((laneId) => ({ laneId })) }),
     async createKey(name: string, planLanes: boolean): Promise<string> {
       return (await call<{ secret: string }>('POST', '/admin/keys', { name, planLanes })).secret;
+    },
+    /** The lane log of a batch of up to 1,000 lines, in the order of its lines. */
+    async logOfBatch(batchId: string): Promise<LogEntryShown[]> {
+      const { data } = await call<{ data: LogEntryShown[] }>('GET', `/admin/logs?batch=${batchId}&limit=1000`);
+      return data.toSorted((one, other) => (one.id < other.id ? -1 : 1));
     },
     async lanesOfBatch(batchId: string): Promise<LaneTotalsShown[]> {
       return (await call<{ data: LaneTotalsShown[] }>('GET', `/admin/batches/${batchId}/lanes`)).data;

@@ -1,4 +1,4 @@
-import type { LaneTotalsShown } from './admin-http.ts';
+import type { LaneTotalsShown, LogEntryShown } from './admin-http.ts';
 import type { BatchCheck } from './check-batch.ts';
 import { formatTable } from './table.ts';
 
@@ -18,6 +18,30 @@ export function showLanes(totals: readonly LaneTotalsShown[], aliases: ReadonlyM
         entries,
         usd(costMicros),
         usd(meterMicros),
+      ]),
+  );
+}
+
+/** Lines that took more than one lane and are shown: enough to see how a batch goes on when an account runs out. */
+const MOVED_SHOWN = 4;
+
+/** Of the lane log the first line that each lane served, and lines that one lane passed on to another. */
+export function showLog(entries: readonly LogEntryShown[], aliases: ReadonlyMap<string, string>): string {
+  const name = (laneId: string | null): string => (laneId === null ? 'none' : (aliases.get(laneId) ?? laneId));
+  const firsts = [...aliases.keys()].flatMap((laneId) => entries.find((entry) => entry.laneId === laneId) ?? []);
+  const moved = entries.filter(({ attempts }) => attempts.length > 1).slice(0, MOVED_SHOWN);
+  return formatTable(
+    ['line', 'attempts', 'ms', 'tokens in', 'out', 'paid', 'on the meter'],
+    entries
+      .filter((entry) => firsts.includes(entry) || moved.includes(entry))
+      .map(({ id, attempts, usage, costMicros, meterMicros }) => [
+        Number(id.slice(id.indexOf(':') + 1)),
+        attempts.map(({ laneId, outcome }) => `${name(laneId)} ${outcome}`).join(', then '),
+        attempts.reduce((sum, { durationMs }) => sum + durationMs, 0),
+        usage?.promptTokens ?? '',
+        usage?.completionTokens ?? '',
+        costMicros === null ? 'unknown' : usd(costMicros),
+        meterMicros === null ? 'unknown' : usd(meterMicros),
       ]),
   );
 }

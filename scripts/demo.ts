@@ -7,7 +7,7 @@ import { startChatgptBackend } from '../test/standins/chatgpt/backend.ts';
 import { startOpenaiApi } from '../test/standins/openai/api.ts';
 import { createAdminHttp } from './admin-http.ts';
 import { checkBatch } from './check-batch.ts';
-import { showLanes, showOutcome } from './demo-tables.ts';
+import { showLanes, showLog, showOutcome } from './demo-tables.ts';
 import { startEmbedded } from './embedded.ts';
 import { createOpenaiHttp } from './openai-http.ts';
 import { createProgressLine } from './progress-line.ts';
@@ -22,6 +22,7 @@ const LINES = 400;
 /** Calls after which each account's five-hour window is used up. */
 const HOME_SERVES = 150;
 const WORK_SERVES = 150;
+const RESULTS_SHOWN = 2;
 
 const config = readConfig({ FLATLANE_DATA: DATA_DIR, FLATLANE_LOG_LEVEL: 'error' });
 const log = createLogger(config.FLATLANE_LOG_LEVEL, 'flatlane-demo');
@@ -108,9 +109,10 @@ try {
   const calls = Object.values(byMarker).reduce((sum, seen) => sum + seen.calls, 0);
   console.log(`\n${showLanes(totals, aliases)}\n`);
   console.log(showOutcome(checkBatch(customIds, output, errors), totals, calls, seconds));
+  console.log(`\nFrom the lane log\n\n${showLog(await admin.logOfBatch(batch.id), aliases)}\n`);
+  console.log(`The first results\n\n${output.slice(0, RESULTS_SHOWN).join('\n')}`);
   const { temporal } = flatlane.stack;
   console.log(`
-First result   ${output[0] ?? 'none'}
 Lane log       curl -H "authorization: Bearer ${adminKey}" "${flatlane.adminUrl}/admin/logs?batch=${batch.id}&limit=3"
 API            ${flatlane.url}/v1   key ${appKey}
 Admin          ${flatlane.adminUrl}   key ${adminKey}
