@@ -9,6 +9,7 @@ import type { Shutdown } from '../core/shutdown.ts';
 import { checkAddress } from '../lanes/openai/check-address.ts';
 import { createLaneDirectory } from '../lanes/policy/lane-directory.ts';
 import { createLaneLoad } from '../lanes/policy/lane-load.ts';
+import { createSilentLanes } from '../lanes/policy/silent-lanes.ts';
 import { checkWebhookUrl } from '../lanes/webhooks/webhook-address.ts';
 import type { Database } from '../store/database.ts';
 import { createStores } from '../store/stores.ts';
@@ -89,8 +90,9 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
     shutdown,
   });
   const load = createLaneLoad();
+  const markSilent = createSilentLanes(() => performance.now());
   const directory = createLaneDirectory({
-    listLanes: () => direct.watch(lanes.list()),
+    listLanes: async () => (await direct.watch(lanes.list())).map(markSilent),
     listRoutes: () => routes.list(),
     clock,
     inFlight: load.inFlight,
@@ -146,9 +148,9 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   registerBatchRetryRoute(publicApp, { ...stores, clock, ...batchStarter });
 
   const adminApp = createApp({ keys, secretBox, log: httpLog, defaultAccess: 'admin' });
-  registerAccountRoutes(adminApp, { lanes, secretBox, clock });
+  registerAccountRoutes(adminApp, { lanes, secretBox, clock, markSilent });
   registerAccountCareRoutes(adminApp, { lanes, routes, windowSamples: stores.windowSamples, directory });
-  registerLaneRoutes(adminApp, { lanes, routes, directory, secretBox, clock, checkAddress });
+  registerLaneRoutes(adminApp, { lanes, routes, directory, secretBox, clock, checkAddress, markSilent });
   registerKeyRoutes(adminApp, { keys, secretBox, clock });
   registerLogRoutes(adminApp, { laneLog });
   const sendTest = createSendTestWebhook({ client, clock });

@@ -72,6 +72,8 @@ export interface LaneDoc {
   readonly stateChangedAt: number;
   /** plan: the machine whose disk holds the account's CODEX_HOME; null until a worker has taken it. */
   readonly hostId: string | null;
+  /** plan: counted up by the worker that serves it as long as it does; absent until the first time. */
+  readonly hostBeat?: number;
   readonly email: string | null;
   readonly planType: string | null;
   readonly windows: readonly LaneWindow[];
@@ -159,6 +161,10 @@ export function createLaneStore(db: Db) {
     /** A worker takes an account that no machine hosts yet. True for exactly one of those that try. */
     claimHost: async (laneId: string, hostId: string) =>
       (await lanes.updateOne({ _id: laneId, hostId: null }, { $set: { hostId } })).modifiedCount === 1,
+
+    /** A worker shows that it serves these accounts. */
+    beat: async (laneIds: readonly string[]) =>
+      void (await lanes.updateMany({ _id: { $in: [...laneIds] } }, { $inc: { hostBeat: 1 } })),
 
     /** @throws the duplicate-key error when the alias is taken */
     rename: (laneId: string, alias: string) => set(laneId, { alias }),

@@ -33,10 +33,12 @@ import type { Shutdown } from '../core/shutdown.ts';
 import { runSelfTest } from '../lanes/codex/self-test.ts';
 import { createLaneDirectory } from '../lanes/policy/lane-directory.ts';
 import { createLaneLoad } from '../lanes/policy/lane-load.ts';
+import { createSilentLanes } from '../lanes/policy/silent-lanes.ts';
 import { createPriceList } from '../lanes/prices/price-list.ts';
 import { createWebhookPoster } from '../lanes/webhooks/post-webhook.ts';
 import type { Database } from '../store/database.ts';
 import { createStores } from '../store/stores.ts';
+import { startHostBeat } from './host-beat.ts';
 import { hostKeyLane } from './host-key-lane.ts';
 import { hostPlanLane } from './host-plan-lane.ts';
 import { createLaneHost } from './lane-host.ts';
@@ -77,8 +79,9 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
   const { lanes, routes, keys } = stores;
   const temporal = { connection, namespace: config.TEMPORAL_NAMESPACE, log };
   const planned = createLaneLoad();
+  const markSilent = createSilentLanes(() => performance.now());
   const directory = createLaneDirectory({
-    listLanes: () => lanes.list(),
+    listLanes: async () => (await lanes.list()).map(markSilent),
     listRoutes: () => routes.list(),
     clock,
     inFlight: (laneId) => (host.find(laneId)?.inFlight?.() ?? 0) + planned.inFlight(laneId),
@@ -156,6 +159,8 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
   });
   await host.start();
   shutdown.add('lanes', STOP_LIMIT_MS, () => host.stop());
+  const stopBeat = startHostBeat({ lanes, isServed: (laneId) => host.find(laneId) !== undefined, log });
+  shutdown.add('beat of the accounts', 5_000, stopBeat);
 
   const endOfBatch = { ...stores, chunkReader, now: () => clock.now(), checkIn };
   const planning = { ...stores, directory, metered: createMeteredLanes(stores), clock };

@@ -1,6 +1,6 @@
-import { continueAsNew, sleep, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, patched, sleep, workflowInfo } from '@temporalio/workflow';
 import type { CarriedLine, ChunkInput, LineResult } from '../core/contracts/batch.ts';
-import { REPLAN_AT_LEAST_AFTER_MS, REPLAN_AT_MOST_EVERY_MS } from '../core/contracts/timings.ts';
+import { LOOK_WHILE_SERVING_MS, REPLAN_AT_LEAST_AFTER_MS, REPLAN_AT_MOST_EVERY_MS } from '../core/contracts/timings.ts';
 import { afterFailure } from './after-failure.ts';
 import {
   countGroups,
@@ -106,14 +106,15 @@ async function serveAll(input: ChunkInput, state: ChunkState, wake: Wake, inFlig
 }
 
 /**
- * While lines wait and a lane is out, the lanes are looked at anew from time to time: it may be back long before what is out
- * on another lane has landed, or before the time that it told. One timer at a time; none while every lane is open.
+ * While lines wait, the lanes are looked at anew from time to time: one that is out may be back long before what is out
+ * on another lane has landed, or before the time that it told; and one that is open and takes nothing may have lost its worker. One
+ * timer at a time.
  */
 function createLookout(input: ChunkInput, state: ChunkState): () => Promise<void>[] {
   let looking: Promise<void> | undefined;
   return () => {
     const now = Date.now();
-    const returnsAt = state.waiting.length === 0 ? undefined : firstReturn(state, now);
+    const returnsAt = state.waiting.length === 0 ? undefined : (firstReturn(state, now) ?? nextLook(now));
     if (looking === undefined && returnsAt !== undefined) {
       looking = sleep(betweenLooks(returnsAt - now))
         .then(() => planAnew(input, state))
@@ -123,6 +124,11 @@ function createLookout(input: ChunkInput, state: ChunkState): () => Promise<void
     }
     return looking === undefined ? [] : [looking];
   };
+}
+
+/** When lanes that are open are looked at. Batches that were begun before there was such a look go on without. */
+function nextLook(now: number): number | undefined {
+  return patched('look-while-serving') ? now + LOOK_WHILE_SERVING_MS : undefined;
 }
 
 function start(inFlight: Set<Promise<void>>, work: Promise<void>): void {
@@ -141,11 +147,17 @@ async function fly(input: ChunkInput, state: ChunkState, group: LineGroup): Prom
   const { laneId } = group.lane;
   const { wakes } = state;
   countGroups(state, laneId, 1);
-  let results: LineResult[];
+  let results: LineResult[] | null;
   try {
     results = await serveGroup(input, group, state.priority);
   } finally {
     countGroups(state, laneId, -1);
+  }
+  if (results === null) {
+    // Planning reads the database: it is over when that answers again, and until then nothing is tried.
+    await planAnew(input, state);
+    state.waiting.unshift(...group.lines.map((line) => ({ ...line, ownTroubles: (line.ownTroubles ?? 0) + 1 })));
+    return;
   }
   const again: WaitingLine[] = [];
   const lost: WaitingLine[] = [];
@@ -202,6 +214,6 @@ async function continueWith(input: ChunkInput, state: ChunkState): Promise<void>
   await continueAsNew<typeof batchChunkWorkflow>({ ...input, carried: state.waiting.map(carried) });
 }
 
-function carried({ line, model, attempts, pauses }: WaitingLine): CarriedLine {
-  return { line, model, attempts, pauses };
+function carried({ line, model, attempts, pauses, ownTroubles }: WaitingLine): CarriedLine {
+  return { line, model, attempts, pauses, ...(ownTroubles === undefined ? {} : { ownTroubles }) };
 }

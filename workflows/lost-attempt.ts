@@ -1,4 +1,4 @@
-import { ActivityFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
 import type { AttemptFailure } from '../core/contracts/failure.ts';
 
 /**
@@ -22,4 +22,12 @@ export function lostAttempt(error: unknown): AttemptFailure {
         reachedUpstream: true,
         reason: 'the workers that took the request were lost',
       };
+}
+
+/**
+ * True where the activity itself threw, again and again: the database was away, or the disk full. That says nothing of a lane, nor of
+ * the request. What a lane does comes as a result.
+ */
+export function isOwnTrouble(error: unknown): boolean {
+  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure;
 }

@@ -1,17 +1,20 @@
 import type { BatchPriority } from '../core/contracts/batch-control.ts';
-import type { ChunkInput, LineResult } from '../core/contracts/batch.ts';
+import { OWN_TROUBLES_BEFORE_GIVING_UP, type ChunkInput, type LineResult } from '../core/contracts/batch.ts';
 import { LINE_TASK_PRIORITY } from '../core/contracts/queues.ts';
 import { ATTEMPT_DEADLINE_MS, LINE_SLOT_WAIT_MS } from '../core/contracts/timings.ts';
-import { nextAttempt, type LineGroup } from './line-queue.ts';
-import { lostAttempt } from './lost-attempt.ts';
+import { nextAttempt, type LineGroup, type WaitingLine } from './line-queue.ts';
+import { isOwnTrouble, lostAttempt } from './lost-attempt.ts';
 import { laneActivities } from './proxies.ts';
 
-/** One activity for a group of lines on one lane. When Temporal gives the activity up, each line has that failure. */
+/**
+ * One activity for a group of lines on one lane. When Temporal gives the activity up, each line has that failure; null when it was
+ * given up for our own part.
+ */
 export async function serveGroup(
   input: ChunkInput,
   { lane, lines }: LineGroup,
   priority: BatchPriority,
-): Promise<LineResult[]> {
+): Promise<LineResult[] | null> {
   const { unavailableUntil: _, heldUntil: _held, ...laneRef } = lane;
   const { batchId, keyId, chunkIndex, expiresAt } = input;
   const startedAt = Date.now();
@@ -34,6 +37,7 @@ export async function serveGroup(
       ),
     }).serveLines({ batchId, keyId, chunkIndex, lane: laneRef, lines: tasks, expiresAt, priority });
   } catch (error) {
+    if (isOwnTrouble(error) && lines.every(hasPatience)) return null;
     const failure = lostAttempt(error);
     const { class: outcome, reachedUpstream, reason } = failure;
     const durationMs = Date.now() - startedAt;
@@ -43,6 +47,10 @@ export async function serveGroup(
       record: { laneId: lane.laneId, attempt, outcome, reachedUpstream, startedAt, durationMs, reason },
     }));
   }
+}
+
+function hasPatience({ ownTroubles = 0 }: WaitingLine): boolean {
+  return ownTroubles < OWN_TROUBLES_BEFORE_GIVING_UP;
 }
 
 function summaryOf(lines: readonly number[], alias: string): string {

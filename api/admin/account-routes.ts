@@ -5,6 +5,7 @@ import { MOST_PLAN_CONCURRENCY } from '../../core/contracts/lane.ts';
 import { ApiError } from '../../core/errors.ts';
 import { newLaneId } from '../../core/ids.ts';
 import type { SecretBox } from '../../core/secret-box.ts';
+import type { MarkSilent } from '../../lanes/policy/silent-lanes.ts';
 import { isDuplicateKey } from '../../store/database.ts';
 import { laneSecretPlace, UNTOUCHED_LANE, type LaneDoc, type LaneStore } from '../../store/lanes.ts';
 import { parseBody } from '../parse-body.ts';
@@ -40,10 +41,14 @@ interface AccountDeps {
   readonly lanes: LaneStore;
   readonly secretBox: SecretBox;
   readonly clock: Clock;
+  readonly markSilent: MarkSilent;
 }
 
 /** `/admin/accounts`: ChatGPT accounts of the owner's, signed in on the machine of a worker. */
-export function registerAccountRoutes(app: FastifyInstance, { lanes, secretBox, clock }: AccountDeps): void {
+export function registerAccountRoutes(
+  app: FastifyInstance,
+  { lanes, secretBox, clock, markSilent }: AccountDeps,
+): void {
   const seal = (laneId: string, token: string | undefined): string | null =>
     token === undefined ? null : secretBox.seal(token, laneSecretPlace(laneId));
 
@@ -67,11 +72,13 @@ export function registerAccountRoutes(app: FastifyInstance, { lanes, secretBox, 
   });
 
   app.get('/admin/accounts', async () => ({
-    data: (await lanes.list()).filter((lane) => lane.kind === 'plan').map(toAccountView),
+    data: (await lanes.list())
+      .filter((lane) => lane.kind === 'plan')
+      .map((account) => toAccountView(markSilent(account))),
   }));
 
   app.get<{ Params: { id: string } }>('/admin/accounts/:id', async (request) => ({
-    account: toAccountView(await findAccount(lanes, request.params.id)),
+    account: toAccountView(markSilent(await findAccount(lanes, request.params.id))),
   }));
 
   app.post<{ Params: { id: string } }>('/admin/accounts/:id/login', async (request) => {

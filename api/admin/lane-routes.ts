@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { ApiError } from '../../core/errors.ts';
 import type { SecretBox } from '../../core/secret-box.ts';
 import type { LaneDirectory } from '../../lanes/policy/lane-directory.ts';
+import type { MarkSilent } from '../../lanes/policy/silent-lanes.ts';
 import type { LaneStore } from '../../store/lanes.ts';
 import type { RouteDoc, RouteStore } from '../../store/routes.ts';
 import { parseBody } from '../parse-body.ts';
@@ -21,11 +22,12 @@ interface LaneRouteDeps {
   readonly clock: Clock;
   /** @throws ApiError when a provider's address is not allowed */
   readonly checkAddress: (baseUrl: string, allowPrivateAddresses: boolean) => Promise<void>;
+  readonly markSilent: MarkSilent;
 }
 
 /** `/admin/key-lanes`, `/admin/lanes` and `/admin/routes`. A provider's key goes in and never comes out. */
 export function registerLaneRoutes(app: FastifyInstance, deps: LaneRouteDeps): void {
-  const { lanes, routes, directory, secretBox, clock } = deps;
+  const { lanes, routes, directory, secretBox, clock, markSilent } = deps;
   registerKeyLaneCareRoutes(app, deps);
 
   app.post('/admin/key-lanes', async (request, reply) => {
@@ -35,7 +37,7 @@ export function registerLaneRoutes(app: FastifyInstance, deps: LaneRouteDeps): v
     return reply.code(201).send({ lane: toLaneView(lane) });
   });
 
-  app.get('/admin/lanes', async () => ({ data: (await lanes.list()).map(toLaneView) }));
+  app.get('/admin/lanes', async () => ({ data: (await lanes.list()).map((lane) => toLaneView(markSilent(lane))) }));
 
   app.delete<{ Params: { id: string } }>('/admin/lanes/:id', async (request) => {
     const { id } = request.params;

@@ -1,8 +1,11 @@
 import { batchPriceShare } from '../../lanes/openai/batch-price.ts';
 import type { LaneDoc } from '../../store/lanes.ts';
 
+/** A lane, with whether no worker serves it where that is known. */
+type SeenLane = LaneDoc & { readonly silent?: boolean };
+
 /** A lane as the admin routes show it: no secret, no home folder. */
-export function toLaneView(lane: LaneDoc) {
+export function toLaneView(lane: SeenLane) {
   const { _id: id, kind, alias, until, rank, concurrency, models, createdAt, baseUrl, hold, keySettings } = lane;
   const { state, why } = shownState(lane);
   const shared = { id, kind, alias, state, why, hold, coolingUntil: until };
@@ -14,7 +17,7 @@ export function toLaneView(lane: LaneDoc) {
 }
 
 /** An account with what it says of itself, and the sign-in that waits. */
-export function toAccountView(lane: LaneDoc) {
+export function toAccountView(lane: SeenLane) {
   const { email, planType, windows, login, weeklyReservePercent, drainedAt, sealedKey } = lane;
   const signIn = sealedKey === null ? 'device_code' : 'access_token';
   const shownLogin =
@@ -24,11 +27,13 @@ export function toAccountView(lane: LaneDoc) {
   return { ...toLaneView(lane), email, planType, windows, weeklyReservePercent, drainedAt, signIn, login: shownLogin };
 }
 
+const NO_WORKER = 'no worker serves it: start flatlane, or a worker, over the data folder that has its sign-in';
+
 /** A lane that its owner holds is off, whatever it would be otherwise; one that drains is so when it is drained. */
-function shownState({ state, why, hold }: LaneDoc): Pick<LaneDoc, 'state' | 'why'> {
+function shownState({ state, why, hold, silent }: SeenLane): Pick<LaneDoc, 'state' | 'why'> {
   switch (hold) {
     case 'none':
-      return { state, why };
+      return silent === true ? { state: 'unhealthy', why: NO_WORKER } : { state, why };
     case 'draining':
       return {
         state,

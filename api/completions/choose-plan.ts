@@ -83,11 +83,14 @@ export async function choosePlan(
   return { lanes: able, direct: plan.direct };
 }
 
-/** A lane that recovers from failures is not out of its window: its pause is a minute at most, and a client's own retry finds it. */
+/**
+ * A lane that recovers from failures, or whose worker is being started anew, is not out of its window: its pause is a minute at
+ * most, and a client's own retry finds it.
+ */
 function backsOff(model: string, retryAfterMs: number): ApiError {
   return new ApiError(
     'server_is_overloaded',
-    `Every lane of '${model}' is out; the first that comes back recovers from failures of its upstream. Try again shortly.`,
+    `Every lane of '${model}' is out; the first that comes back recovers from failures, or waits for its worker. Try again shortly.`,
     { retryAfterMs },
   );
 }

@@ -54,6 +54,12 @@ export const GROUPS_IN_FLIGHT: Readonly<Record<LaneKind, number>> = { plan: 2, k
  */
 export const PAUSES_BEFORE_GIVING_UP_MS: readonly number[] = [5_000, 30_000];
 
+/**
+ * A group of lines that fails for our own part, because the database is away say, goes again when the database answers, however long
+ * that takes. A line with which it fails so often, with a database that answers in between, is what is wrong itself.
+ */
+export const OWN_TROUBLES_BEFORE_GIVING_UP = 5;
+
 /** Records of attempts that a line carries along; the oldest go first. Input of activities: it must stay small. */
 export const ATTEMPTS_KEPT = 12;
 
@@ -84,6 +90,8 @@ export interface CarriedLine {
   readonly attempts: readonly AttemptRecord[];
   /** Pauses that it has had so far, of PAUSES_BEFORE_GIVING_UP_MS. */
   readonly pauses: number;
+  /** Deliveries that failed for our own part and not for a lane's, of OWN_TROUBLES_BEFORE_GIVING_UP; none when absent. */
+  readonly ownTroubles?: number;
 }
 
 /** The lines of a chunk that have no outcome yet, grouped by the model that they name. */

@@ -30,6 +30,9 @@ export const REPLAN_AT_MOST_EVERY_MS = 5 * 60_000;
 /** The shortest durable wait when no lane is free and no reset time is known. */
 export const REPLAN_AT_LEAST_AFTER_MS = 5_000;
 
+/** While lines wait for room on open lanes, the lanes are looked at this often: the worker of one may be gone. Reads MongoDB only. */
+export const LOOK_WHILE_SERVING_MS = 60_000;
+
 /** While an interactive request waits for a lane, its lanes are looked at this often: 2,000 events of history in an hour. Reads MongoDB only. */
 export const LOOK_WHILE_WAITING_MS = 15_000;
 

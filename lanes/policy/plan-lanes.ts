@@ -1,4 +1,5 @@
 import type { LaneHold, LaneState, PlannedLane } from '../../core/contracts/lane.ts';
+import { LANE_WITHOUT_WORKER_MS } from '../../core/contracts/timings.ts';
 import { mayBeMetered, type MeteredConsent } from '../../core/contracts/metered-consent.ts';
 import { rungsOf, type RungEntry, type RungLane, type RungRoute } from './route-rungs.ts';
 import { shareOrder, type ShareKey } from './share-order.ts';
@@ -11,6 +12,8 @@ export interface LaneView extends ReserveView, RungLane {
   readonly hold: LaneHold;
   readonly until: number | null;
   readonly concurrency: number;
+  /** True while no worker serves it, whatever its state says. */
+  readonly silent?: boolean;
 }
 
 /** What planning needs to know of a route. */
@@ -46,7 +49,7 @@ export interface LaneStanding {
   /** null where its rung has no weights. */
   readonly weight: number | null;
   readonly inFlight: number;
-  /** True while it recovers from failures: that is over in a minute, and no window is used up. */
+  /** True while it recovers from failures, or waits for its worker: no window is used up, and it may be over in a minute. */
   readonly backsOff: boolean;
 }
 
@@ -106,7 +109,8 @@ export function planLanes(
     for (const { entry, unavailableUntil, inFlight } of inOrder(usable, now, sharing)) {
       const { _id: laneId, kind, alias, concurrency } = entry.lane;
       open.push({ laneId, kind, alias, model: entry.laneModel, concurrency, unavailableUntil });
-      standings.push({ rung: index + 1, weight: entry.weight, inFlight, backsOff: entry.lane.state === 'unhealthy' });
+      const backsOff = entry.lane.state === 'unhealthy' || entry.lane.silent === true;
+      standings.push({ rung: index + 1, weight: entry.weight, inFlight, backsOff });
     }
   }
   const isEvery = (test: (lane: LaneView) => boolean): boolean => rungs.flat().every(({ lane }) => test(lane));
@@ -142,7 +146,10 @@ function inOrder(
 }
 
 function returnFor(lane: LaneView, { purpose }: LanePermissions, now: number): number | undefined {
-  const returnsAt = lane.hold === 'none' ? returnOf(lane, now) : undefined;
+  const opensAt = lane.hold === 'none' ? returnOf(lane, now) : undefined;
+  // It stays in the plan: its worker may be back at any moment, and then at the next look.
+  const returnsAt =
+    opensAt !== undefined && lane.silent === true ? Math.max(opensAt, now + LANE_WITHOUT_WORKER_MS) : opensAt;
   if (returnsAt === undefined || purpose !== 'batch') return returnsAt;
   return Math.max(returnsAt, reservedUntil(lane, now));
 }

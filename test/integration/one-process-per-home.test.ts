@@ -35,4 +35,29 @@ it('leaves an account to the process that has its home, and takes it over when t
   await second.waitFor(/a lane is hosted/, 30_000);
   expect(await ask('from the second')).toBe('echo: from the second');
   expect(apart.chatgpt.refreshes('home')).toBe(0);
+  await second.kill();
 });
+
+it('leaves out an account whose worker is gone, says so, and uses it again when a worker is back', async () => {
+  const { admin, openai } = apart;
+  const meter = await admin.addKeyLane({ alias: 'meter', baseUrl: openai.url, apiKey: openai.key });
+  await admin.setRoute('gpt-5.5', [accountId, meter]);
+  // A worker of another machine: it has the key lane, and not the account.
+  await apart.startSecondWorker('own');
+  const account = async () =>
+    (await admin.call<{ account: { state: string; why: string | null } }>('GET', `/admin/accounts/${accountId}`))
+      .account;
+  await expect
+    .poll(account, { timeout: 70_000, interval: 1_000 })
+    .toMatchObject({ state: 'unhealthy', why: expect.stringContaining('no worker serves it') as string });
+  const { data, response } = await apart.openaiClient.chat.completions
+    .create({ model: 'gpt-5.5', messages: [{ role: 'user', content: 'who serves?' }] })
+    .withResponse();
+  expect(data.choices[0]?.message.content).toBe('echo: who serves?');
+  expect(response.headers.get('x-flatlane-account')).toBe('meter');
+  expect(response.headers.get('x-flatlane-attempts')).toBe('1');
+
+  await apart.startWorker();
+  await expect.poll(account, { timeout: 30_000, interval: 250 }).toMatchObject({ state: 'ready' });
+  expect(await ask('back again')).toBe('echo: back again');
+}, 120_000);

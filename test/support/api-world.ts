@@ -24,6 +24,7 @@ import { registerUploadRoutes } from '../../api/routes/uploads.ts';
 import type { RouteView } from '../../lanes/policy/plan-lanes.ts';
 import { systemClock } from '../../core/clock.ts';
 import { createSecretBox, newMasterKey } from '../../core/secret-box.ts';
+import { createSilentLanes } from '../../lanes/policy/silent-lanes.ts';
 import { createLaneDirectory } from '../../lanes/policy/lane-directory.ts';
 import { createLaneLoad } from '../../lanes/policy/lane-load.ts';
 import type { KeyDoc, KeyStore } from '../../store/keys.ts';
@@ -152,7 +153,8 @@ export async function createApiWorld() {
 
   const adminApp = createApp({ keys, secretBox, log, defaultAccess: 'admin' });
   watch(adminApp);
-  registerAccountRoutes(adminApp, { lanes, secretBox, clock });
+  const markSilent = createSilentLanes(() => 0);
+  registerAccountRoutes(adminApp, { lanes, secretBox, clock, markSilent });
   registerAccountCareRoutes(adminApp, {
     lanes,
     routes: untouched('routes'),
@@ -166,6 +168,7 @@ export async function createApiWorld() {
     secretBox,
     clock,
     checkAddress: async () => undefined,
+    markSilent,
   });
   registerKeyRoutes(adminApp, { keys, secretBox, clock });
   registerLogRoutes(adminApp, { laneLog: untouched('laneLog') });

@@ -1,6 +1,13 @@
-import { Context } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { GROUP_LINES, GROUPS_IN_FLIGHT, type LineResult, type ServeLinesInput } from '../../core/contracts/batch.ts';
+import {
+  GROUP_LINES,
+  GROUPS_IN_FLIGHT,
+  OWN_TROUBLES_BEFORE_GIVING_UP,
+  type LineResult,
+  type ServeLinesInput,
+} from '../../core/contracts/batch.ts';
+import { LOOK_WHILE_SERVING_MS } from '../../core/contracts/timings.ts';
 import type { AttemptFailure, FailureClass } from '../../core/contracts/failure.ts';
 import type { PlannedLane } from '../../core/contracts/lane.ts';
 import { WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
@@ -142,5 +149,49 @@ describe('the lines of a batch', () => {
     const served = world.served.flatMap(({ lines }) => lines.map(({ line }) => line));
     expect(served.toSorted((a, b) => a - b)).toEqual(world.lines);
     expect(world.served.at(-1)?.lane.laneId).toBe('plan_lane');
+  });
+
+  it('go again on their lane when an activity failed for our own part, as soon as planning is possible', async () => {
+    world.lines = [1, 2, 3];
+    const failures = OWN_TROUBLES_BEFORE_GIVING_UP;
+    world.plan_lane = async (input) => {
+      if (world.served.length <= failures) throw ApplicationFailure.nonRetryable('the database is away');
+      return answer(input);
+    };
+    let plans = 0;
+    world.plan = () => {
+      plans += 1;
+      return [PLAN, KEY];
+    };
+    await run();
+    expect(world.served.map(({ lane }) => lane.laneId)).toEqual(Array(failures + 1).fill('plan_lane'));
+    // None of it counts against line or lane.
+    expect(world.served.at(-1)?.lines.map(({ attempt, previous }) => [attempt, previous])).toEqual([
+      [1, []],
+      [1, []],
+      [1, []],
+    ]);
+    expect(plans).toBe(failures + 1);
+    expect(world.settled).toEqual([]);
+  });
+
+  it('are taken as lost by a lane when that never ends though planning is possible', async () => {
+    world.plan_lane = async () => {
+      throw ApplicationFailure.nonRetryable('this line breaks us');
+    };
+    await run();
+    const lanes = world.served.map(({ lane }) => lane.laneId);
+    expect(lanes).toEqual([...Array<string>(OWN_TROUBLES_BEFORE_GIVING_UP + 2).fill('plan_lane'), 'key_lane']);
+  });
+
+  it('look at their lanes while they wait for room on open ones', async () => {
+    const count = GROUP_LINES.plan * GROUPS_IN_FLIGHT.plan + 1;
+    world.lines = Array.from({ length: count }, (_, index) => index + 1);
+    await run();
+    const { events } = await temporal.environment.client.workflow.getHandle(`batch_${runs}/chunk-0`).fetchHistory();
+    const timers = (events ?? []).flatMap(({ timerStartedEventAttributes }) => timerStartedEventAttributes ?? []);
+    expect(timers.map(({ startToFireTimeout }) => Number(startToFireTimeout?.seconds))).toEqual([
+      LOOK_WHILE_SERVING_MS / 1_000,
+    ]);
   });
 });

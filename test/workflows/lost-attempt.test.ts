@@ -1,6 +1,6 @@
 import { ActivityFailure, ApplicationFailure, CancelledFailure, RetryState, TimeoutFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { lostAttempt } from '../../workflows/lost-attempt.ts';
+import { isOwnTrouble, lostAttempt } from '../../workflows/lost-attempt.ts';
 
 const activityFailure = (cause: Error): ActivityFailure =>
   new ActivityFailure('the activity failed', 'serveRequest', '1', RetryState.MAXIMUM_ATTEMPTS_REACHED, 'worker', cause);
@@ -29,4 +29,14 @@ describe('an activity that Temporal gave up', () => {
       expect(() => lostAttempt(error)).toThrow(error);
     },
   );
+});
+
+describe('trouble of our own', () => {
+  it('is what an activity threw itself, and not what became of its worker', () => {
+    expect(isOwnTrouble(activityFailure(ApplicationFailure.create({ message: 'the database is away' })))).toBe(true);
+    for (const type of ['SCHEDULE_TO_START', 'HEARTBEAT', 'START_TO_CLOSE'] as const) {
+      expect(isOwnTrouble(timeout(type))).toBe(false);
+    }
+    expect(isOwnTrouble(new Error('a bug'))).toBe(false);
+  });
 });

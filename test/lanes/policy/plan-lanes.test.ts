@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LaneState } from '../../../core/contracts/lane.ts';
+import { LANE_WITHOUT_WORKER_MS } from '../../../core/contracts/timings.ts';
 import { planLanes, returnOf, type LaneView, type RouteView } from '../../../lanes/policy/plan-lanes.ts';
 
 const NOW = 1_700_000_000_000;
@@ -49,6 +50,27 @@ describe('a model without a route', () => {
   it('is unknown when no lane lists it', () => {
     expect(planLanes('m', [], [lane('a', { models: ['x'] })], ALL, NOW)).toEqual({ known: false });
     expect(planLanes('m', [], [], ALL, NOW)).toEqual({ known: false });
+  });
+});
+
+describe('a lane that no worker serves', () => {
+  it('is out for a moment, whatever its state says, and not as one whose window is used up', () => {
+    const silent = lane('p', { kind: 'plan', silent: true });
+    const { lanes, standings } = plan([silent, lane('k')]);
+    expect(lanes.map(({ laneId, unavailableUntil }) => [laneId, unavailableUntil])).toEqual([
+      ['p', NOW + LANE_WITHOUT_WORKER_MS],
+      ['k', 0],
+    ]);
+    expect(standings.map(({ backsOff }) => backsOff)).toEqual([true, false]);
+  });
+
+  it('is out as long as its window when that takes longer, and closed when it is closed', () => {
+    const until = NOW + 3_600_000;
+    const cooling = lane('c', { kind: 'plan', silent: true, state: 'cooling', until });
+    const signedOut = lane('s', { kind: 'plan', silent: true, state: 'needs_login' });
+    const { lanes, closed } = plan([cooling, signedOut]);
+    expect(lanes.map(({ unavailableUntil }) => unavailableUntil)).toEqual([until]);
+    expect(closed).toEqual(['s (needs_login)']);
   });
 });
 
