@@ -61,6 +61,8 @@ interface ApiErrorOptions {
   readonly retryAfterMs?: number | undefined;
   /** Unix milliseconds at which the earliest window opens again. */
   readonly resetsAtMs?: number | undefined;
+  /** What the official clients are to do, where the catalogue is too coarse. */
+  readonly shouldRetry?: boolean | undefined;
   readonly cause?: unknown;
 }
 
@@ -71,6 +73,7 @@ export class ApiError extends Error {
   readonly param: string | null;
   readonly retryAfterMs: number | undefined;
   readonly resetsAtMs: number | undefined;
+  readonly shouldRetry: boolean | undefined;
 
   constructor(errorName: ErrorName, message: string, options: ApiErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -80,11 +83,8 @@ export class ApiError extends Error {
     this.param = options.param ?? null;
     this.retryAfterMs = options.retryAfterMs;
     this.resetsAtMs = options.resetsAtMs;
-  }
-
-  get shouldRetry(): boolean | undefined {
-    const entry: CatalogueEntry = ERROR_CATALOGUE[this.errorName];
-    return entry.shouldRetry;
+    const entry: CatalogueEntry = ERROR_CATALOGUE[errorName];
+    this.shouldRetry = options.shouldRetry ?? entry.shouldRetry;
   }
 
   get body(): ErrorBody {

@@ -12,13 +12,16 @@ export function failureAnswer(
 ): ApiError {
   const param = last?.param;
   switch (failureClass) {
-    case 'window_exhausted':
     case 'lane_unavailable':
+      if (resetsAtMs !== undefined) return windowsAreOut(resetsAtMs);
+      // Busy, backing off, or without a worker for the moment: a client's own retry finds it, and must not be kept from it.
       return new ApiError(
-        'usage_limit_reached',
-        'Every lane of this model is out of its window or not available. Wait for the reset, or add a lane to the route.',
-        { resetsAtMs, retryAfterMs: resetsAtMs === undefined ? undefined : Math.max(0, resetsAtMs - Date.now()) },
+        'server_is_overloaded',
+        'Every lane of this model is busy or not available for the moment. Try again shortly, or add a lane to the route.',
+        { retryAfterMs: 5_000 },
       );
+    case 'window_exhausted':
+      return windowsAreOut(resetsAtMs);
     case 'rate_limited':
       return new ApiError('rate_limit_exceeded', 'The upstream of every lane asks to slow down. Try again shortly.', {
         retryAfterMs: resetsAtMs === undefined ? 1_000 : Math.max(0, resetsAtMs - Date.now()),
@@ -55,6 +58,14 @@ export function failureAnswer(
     case 'cancelled':
       return new ApiError('internal', 'The request was cancelled.');
   }
+}
+
+function windowsAreOut(resetsAtMs: number | undefined): ApiError {
+  return new ApiError(
+    'usage_limit_reached',
+    'Every lane of this model is out of its window. Wait for the reset, or add a lane to the route.',
+    { resetsAtMs, retryAfterMs: resetsAtMs === undefined ? undefined : Math.max(0, resetsAtMs - Date.now()) },
+  );
 }
 
 /** The answer to a caller's own fault where the lane gave none of the upstream's. */

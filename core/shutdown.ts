@@ -6,12 +6,16 @@ export interface Shutdown {
   add(phase: string, limitMs: number, stop: () => Promise<unknown>): void;
   /** Runs all phases once; a second call waits for the first. Never throws: what fails is logged. */
   run(): Promise<void>;
+  /** Aborted when the first phase begins: nothing that can wait is begun any more. */
+  readonly signal: AbortSignal;
 }
 
 export function createShutdown(log: Logger): Shutdown {
   const phases: { phase: string; limitMs: number; stop: () => Promise<unknown> }[] = [];
+  const stopping = new AbortController();
   let running: Promise<void> | undefined;
   const runPhases = async (): Promise<void> => {
+    stopping.abort();
     for (const { phase, limitMs, stop } of phases.toReversed()) {
       let timer: NodeJS.Timeout | undefined;
       const limit = new Promise<never>((_, reject) => {
@@ -30,5 +34,6 @@ export function createShutdown(log: Logger): Shutdown {
   return {
     add: (phase, limitMs, stop) => void phases.push({ phase, limitMs, stop }),
     run: () => (running ??= runPhases()),
+    signal: stopping.signal,
   };
 }

@@ -137,6 +137,7 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
           chunkReader,
           recorder,
           heldBack,
+          stopping: shutdown.signal,
           costMicros,
           pace,
           clock,

@@ -1,11 +1,11 @@
 import { sleep } from '@temporalio/workflow';
 import type { CompletionInput, CompletionOutcome, ServeResult } from '../core/contracts/completion.ts';
 import { drilledSignal } from '../core/contracts/drill.ts';
-import type { AttemptRecord } from '../core/contracts/failure.ts';
+import { isCostUnknown, type AttemptRecord } from '../core/contracts/failure.ts';
 import type { PlannedLane } from '../core/contracts/lane.ts';
 import { TASK_PRIORITY } from '../core/contracts/queues.ts';
 import { runPlan } from '../core/contracts/run-plan.ts';
-import { ATTEMPT_DEADLINE_MS, INTERACTIVE_SLOT_WAIT_MS } from '../core/contracts/timings.ts';
+import { ATTEMPT_DEADLINE_MS, INTERACTIVE_SLOT_WAIT_MS, LAST_LANE_SLOT_WAIT_MS } from '../core/contracts/timings.ts';
 import { lostAttempt } from './lost-attempt.ts';
 import { laneActivities, shortActivities } from './proxies.ts';
 
@@ -20,7 +20,7 @@ export async function completionWorkflow(input: CompletionInput): Promise<Comple
     deadlineAt,
     now: () => Date.now(),
     pause: (ms) => sleep(ms),
-    serve: (lane, previous) => serve(input, lane, previous),
+    serve: (lane, previous, isLastLane) => serve(input, lane, previous, isLastLane),
     ...(input.wait === undefined ? {} : { wait: { until: input.wait.until, look: () => look(input) } }),
   });
   if (end.answered) return end;
@@ -44,6 +44,7 @@ async function serve(
   input: CompletionInput,
   lane: PlannedLane,
   previous: readonly AttemptRecord[],
+  isLastLane: boolean,
 ): Promise<ServeResult> {
   const { unavailableUntil: _, ...laneRef } = lane;
   const attempt = previous.length + 1;
@@ -53,7 +54,7 @@ async function serve(
     return await laneActivities({
       laneId: lane.laneId,
       slotWaitMs: INTERACTIVE_SLOT_WAIT_MS,
-      limitMs: ATTEMPT_DEADLINE_MS + INTERACTIVE_SLOT_WAIT_MS,
+      limitMs: ATTEMPT_DEADLINE_MS + (isLastLane ? LAST_LANE_SLOT_WAIT_MS : INTERACTIVE_SLOT_WAIT_MS),
       priorityKey: TASK_PRIORITY.interactive,
       fairnessKey: input.keyId,
       summary: `attempt ${attempt} on ${lane.alias}`,
@@ -63,6 +64,7 @@ async function serve(
       attempt,
       previous,
       deadlineAt: input.deadlineAt,
+      ...(isLastLane ? { isLastLane } : {}),
       ...(drill === undefined ? {} : { drill }),
     });
   } catch (error) {
@@ -72,7 +74,16 @@ async function serve(
     return {
       ok: false,
       failure,
-      record: { laneId: lane.laneId, attempt, outcome, reachedUpstream, startedAt, durationMs, reason },
+      record: {
+        laneId: lane.laneId,
+        attempt,
+        outcome,
+        reachedUpstream,
+        startedAt,
+        durationMs,
+        reason,
+        ...(isCostUnknown(lane.kind, failure) ? { costUnknown: true as const } : {}),
+      },
     };
   }
 }

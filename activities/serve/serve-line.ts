@@ -7,7 +7,7 @@ import { ownAnswer } from '../../core/failure-answer.ts';
 import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
 import type { SlotPriority } from '../../lanes/policy/slots.ts';
 import { chargeOf } from '../../lanes/prices/charge.ts';
-import { costsOf, NO_COSTS, type CostMicros } from '../../lanes/prices/costs.ts';
+import { costsOf, costsOfFailures, type CostMicros } from '../../lanes/prices/costs.ts';
 import type { ChunkRow } from '../batch/load-chunk.ts';
 import type { BatchGate } from './batch-gate.ts';
 import type { GroupSpend } from './group-spend.ts';
@@ -20,6 +20,8 @@ export interface ServeLineDeps {
   readonly host: LaneHost;
   readonly recorder: LineRecorder;
   readonly heldBack: BatchGate;
+  /** Aborted when the worker stops: lines that wait for a slot go back to their workflow, unsent. */
+  readonly stopping: AbortSignal;
   readonly clock: Clock;
 }
 
@@ -59,7 +61,7 @@ export async function serveLine(deps: ServeLineDeps, serving: LineServing): Prom
   };
   const paid =
     billed === undefined
-      ? { costs: NO_COSTS }
+      ? { costs: costsOfFailures(facts.attempts) }
       : {
           costs: costsOf(costMicros, lane, billed.usage),
           ledgerKey: lineAttemptKey(itemId, attempt, deliveryOf(Context.current().info)),
@@ -106,6 +108,7 @@ async function tryOnLane(
       priority: SLOT_PRIORITY[priority],
       deadlineAt: expiresAt,
       stream: false,
+      stopping: deps.stopping,
       onChunk: () => Promise.resolve(),
       heldBack: () => deps.heldBack(batchId, spend.isMetered),
       onEnd: (given) =>

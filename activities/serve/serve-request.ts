@@ -86,6 +86,7 @@ async function serve(
     attempt,
     priority: 'interactive',
     deadlineAt: input.deadlineAt,
+    isLastLane: input.isLastLane ?? false,
     ...(input.drill === undefined ? {} : { drill: input.drill }),
     stream: request.stream && sink !== undefined,
     ...(sink === undefined || request.outlivesCaller === true ? {} : { callerGone: sink.callerGone }),

@@ -3,7 +3,7 @@ import type { SettleFailureInput } from '../../core/contracts/completion.ts';
 import type { ReplyChannel } from '../../core/reply.ts';
 import type { LaneLogStore } from '../../store/lane-log.ts';
 import type { RequestResult, RequestStore } from '../../store/requests.ts';
-import { NO_COSTS } from '../../lanes/prices/costs.ts';
+import { costsOfFailures } from '../../lanes/prices/costs.ts';
 import { failureAnswer } from '../../core/failure-answer.ts';
 import { requestEntry } from './request-entry.ts';
 
@@ -47,7 +47,7 @@ export function createSettleFailure({ requests, laneLog, replies, clock }: Settl
         laneAlias: null,
         attempts,
         usage: null,
-        costs: NO_COSTS,
+        costs: costsOfFailures(attempts),
         at: result.at,
       }),
     ]);

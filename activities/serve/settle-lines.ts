@@ -1,6 +1,7 @@
 import type { SettleLinesInput } from '../../core/contracts/batch.ts';
 import type { AttemptRecord, FailureClass } from '../../core/contracts/failure.ts';
 import { tellingFailure } from '../../core/contracts/telling-failure.ts';
+import { costsOfFailures } from '../../lanes/prices/costs.ts';
 import type { ChunkReader } from '../batch/load-chunk.ts';
 import type { Clock } from '../../core/clock.ts';
 import { failureAnswer } from '../../core/failure-answer.ts';
@@ -35,7 +36,7 @@ export function createSettleLines({ chunkReader, recorder, clock }: SettleLinesD
           lane: null,
           attempts,
           usage: null,
-          costs: { costMicros: 0, meterMicros: null },
+          costs: costsOfFailures(attempts),
           at: clock.now(),
         });
         await recorder.record(batchId, entry);

@@ -49,9 +49,8 @@ export async function choosePlan(
     throw new ApiError(
       'server_is_overloaded',
       `No lane of '${model}' is open: ${plan.closed.join(', ') || 'its route is empty'}.`,
-      {
-        retryAfterMs: 60_000,
-      },
+      // What is closed waits for its owner: a client's own retry would find the same.
+      { retryAfterMs: 60_000, shouldRetry: false },
     );
   }
   const able = plan.lanes.filter((lane) => lane.kind === 'key' || operation !== 'embeddings');

@@ -3,7 +3,7 @@ import type { LaneRef } from '../../core/contracts/lane.ts';
 import type { TokenUsage } from '../../core/lane-port.ts';
 import type { LaneLogDoc } from '../../store/lane-log.ts';
 import type { LedgerDoc } from '../../store/ledger.ts';
-import { NO_COSTS, type Costs } from '../../lanes/prices/costs.ts';
+import { costsOfFailures, type Costs } from '../../lanes/prices/costs.ts';
 
 /** What one request came to, for the books. */
 export interface DirectEntry {
@@ -46,9 +46,7 @@ export function servedEntry(facts: RequestFacts, { lane, usage, costs, ledgerKey
  */
 export function failedEntry(facts: RequestFacts, httpStatus: number | null, lane: LaneRef | null): DirectEntry {
   const base = logOf(facts);
-  // What the upstream takes for a request that was called off in the middle is not known, and unknown is not 0.
-  const isOpen = httpStatus === null && facts.attempts.some(({ reachedUpstream }) => reachedUpstream);
-  const costs = isOpen ? { costMicros: null, meterMicros: null } : NO_COSTS;
+  const costs = costsOfFailures(facts.attempts);
   const served = { laneId: lane?.laneId ?? null, laneAlias: lane?.alias ?? null };
   return { log: { ...base, status: 'failed', httpStatus, ...served, usage: null, ...costs } };
 }

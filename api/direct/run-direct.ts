@@ -48,8 +48,8 @@ export function createRunDirect(deps: RunDirectDeps) {
       now: () => clock.now(),
       // A caller who leaves meanwhile is noticed by the next attempt, which then does not begin.
       pause: (ms) => sleep(ms, undefined, { signal }).catch(() => undefined),
-      serve: async (lane, previous) => {
-        const served = await serveOn(deps, call, lane, previous, deadlineAt);
+      serve: async (lane, previous, isLastLane) => {
+        const served = await serveOn(deps, call, lane, { previous, deadlineAt, isLastLane });
         ({ end } = served);
         return served.result;
       },
@@ -76,13 +76,20 @@ export function createRunDirect(deps: RunDirectDeps) {
   };
 }
 
+/** Where an attempt stands in its request. */
+interface AttemptPlace {
+  readonly previous: readonly AttemptRecord[];
+  /** Unix milliseconds. */
+  readonly deadlineAt: number;
+  readonly isLastLane: boolean;
+}
+
 /** One attempt, and its entry in the books where it ends the request. */
 async function serveOn(
   { host, books, costMicros, clock }: RunDirectDeps,
   call: CompletionCall,
   lane: PlannedLane,
-  previous: readonly AttemptRecord[],
-  deadlineAt: number,
+  { previous, deadlineAt, isLastLane }: AttemptPlace,
 ): Promise<{ result: ServeResult; end?: ReplyEnd }> {
   const { requestId, keyId, model, operation, stream } = call;
   const { laneId, alias: laneAlias } = lane;
@@ -101,6 +108,7 @@ async function serveOn(
       attempt,
       priority: 'interactive',
       deadlineAt,
+      isLastLane,
       stream,
       ...tried,
       onChunk: async (json) => void (await call.onChunk({ type: 'chunk', json, laneId, laneAlias, attempts: attempt })),

@@ -36,6 +36,8 @@ export interface ServeRequestInput {
   readonly attempt: number;
   readonly previous: readonly AttemptRecord[];
   readonly deadlineAt: number;
+  /** No other lane is open to the request. */
+  readonly isLastLane?: boolean;
   /** The signal that this attempt plays instead of going to its lane. */
   readonly drill?: DrillSignal;
 }

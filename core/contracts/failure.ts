@@ -33,6 +33,8 @@ export interface AttemptFailure {
   readonly class: FailureClass;
   /** Unix milliseconds from which the lane may be tried again, where it is known. */
   readonly unavailableUntil?: number;
+  /** Of lane_unavailable: the lane pauses after failures, and no window is used up. */
+  readonly backsOff?: boolean;
   /** True once a byte of the answer has reached the caller: then no other lane may go on. */
   readonly answerStarted: boolean;
   /** True if the upstream saw the request: what the ledger and the checker count as wasted. */
@@ -56,6 +58,20 @@ export interface AttemptRecord {
   readonly durationMs: number;
   readonly reason?: string;
   readonly param?: string;
+  /** It was cut off on a metered lane: what the upstream takes for it is not known. */
+  readonly costUnknown?: true;
   /** Its owner had the failure played: the lane had no part in it, and nothing of it counts against the lane. */
   readonly drill?: true;
+}
+
+const CUT_OFF: ReadonlySet<FailureClass> = new Set<FailureClass>(['broken', 'process_lost', 'cancelled']);
+
+/**
+ * Whether nobody knows what a failed attempt cost: it reached a metered upstream, which may have worked on it, and was cut off before
+ * it had told. An upstream that answered with an error takes nothing.
+ */
+export function isCostUnknown(laneKind: 'plan' | 'key', failure: AttemptFailure): boolean {
+  const { class: failureClass, reachedUpstream, upstreamStatus } = failure;
+  const wasRefused = upstreamStatus !== undefined && upstreamStatus >= 400;
+  return laneKind === 'key' && reachedUpstream && CUT_OFF.has(failureClass) && !wasRefused;
 }

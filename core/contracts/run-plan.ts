@@ -16,8 +16,8 @@ export interface PlanRun {
   readonly pause: (ms: number) => Promise<void>;
   /** How the request waits while every lane is out; absent: not at all. */
   readonly wait?: LaneWait;
-  /** One attempt on one lane, after those that came before. */
-  readonly serve: (lane: PlannedLane, previous: readonly AttemptRecord[]) => Promise<ServeResult>;
+  /** One attempt on one lane, after those that came before. `isLastLane`: no other lane is open to the request. */
+  readonly serve: (lane: PlannedLane, previous: readonly AttemptRecord[], isLastLane: boolean) => Promise<ServeResult>;
 }
 
 /** How a plan ended. `told` is absent when the lane's own refusal is the answer, or nobody is left to be told. */
@@ -55,13 +55,17 @@ export async function runPlan({ plan, deadlineAt, now, pause, serve, wait }: Pla
       }
       continue;
     }
-    const result = await serve(lane, attempts);
+    const others = new Set(usedUp).add(lane.laneId);
+    const isLastLane = chooseLane(plan, others, outages, startsAt) === undefined;
+    const result = await serve(lane, attempts, isLastLane);
     attempts.push(result.record);
     if (result.ok) return { answered: true, laneId: lane.laneId, attempts };
 
     const { failure } = result;
+    // That a lane is closed after a failure says less than the failure that closed it.
+    const known = failure.class === 'lane_unavailable' ? failures.get(lane.laneId) : undefined;
     failures.delete(lane.laneId);
-    failures.set(lane.laneId, failure);
+    failures.set(lane.laneId, known ?? failure);
     const tries = (triesOn.get(lane.laneId) ?? 0) + 1;
     triesOn.set(lane.laneId, tries);
     const decision = decide({ failure, triesOnLane: tries, now: now() });
@@ -91,11 +95,22 @@ function whatToTell(
   const able = plan.filter(({ laneId }) => !isLasting(failures.get(laneId)?.class ?? 'lane_unavailable'));
   const returns = able.map((lane) => outages.get(lane.laneId) ?? lane.unavailableUntil).filter((until) => until > now);
   const telling = last?.answerStarted === true ? last : tellingFailure(all, (failure) => failure.class);
+  // One that is out for a moment only says more than windows: it is back before any of those.
+  const passing = able.map(({ laneId }) => failures.get(laneId)).find(isPassing);
+  if (passing !== undefined && (telling?.class === 'window_exhausted' || telling?.class === 'lane_unavailable')) {
+    return { failure: passing };
+  }
   return {
     // A lane that was out, and so was not asked, may do what those that were asked can't.
     failure: telling === undefined || (isLasting(telling.class) && returns.length > 0) ? NOTHING_FREE : telling,
     ...(able.length > 0 && returns.length === able.length ? { resetsAt: Math.min(...returns) } : {}),
   };
+}
+
+/** Busy, without a worker, or pausing after failures: what has no window to wait for. */
+function isPassing(failure: AttemptFailure | undefined): failure is AttemptFailure {
+  if (failure?.class !== 'lane_unavailable') return false;
+  return failure.unavailableUntil === undefined || failure.backsOff === true;
 }
 
 const NOTHING_FREE: AttemptFailure = {

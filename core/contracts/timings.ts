@@ -9,6 +9,9 @@ export const ATTEMPT_DEADLINE_MS = 5 * 60_000;
 /** An interactive request waits this long for a free slot of a lane (or for a worker that hosts it) before the next lane is tried. */
 export const INTERACTIVE_SLOT_WAIT_MS = 15_000;
 
+/** A request that has no other lane to go to waits longer for a slot of its last one: a late answer is more than none. */
+export const LAST_LANE_SLOT_WAIT_MS = 2 * 60_000;
+
 /** A batch line may wait long for a slot; past this its lane is taken as having no worker, and the next lane is tried. */
 export const LINE_SLOT_WAIT_MS = 5 * 60_000;
 

@@ -1,8 +1,8 @@
 import type { Clock } from '../../core/clock.ts';
 import type { DrillSignal } from '../../core/contracts/drill.ts';
-import type { AttemptFailure, AttemptRecord } from '../../core/contracts/failure.ts';
+import { isCostUnknown, type AttemptFailure, type AttemptRecord } from '../../core/contracts/failure.ts';
 import type { LaneRef } from '../../core/contracts/lane.ts';
-import { ATTEMPT_DEADLINE_MS, INTERACTIVE_SLOT_WAIT_MS } from '../../core/contracts/timings.ts';
+import { ATTEMPT_DEADLINE_MS, INTERACTIVE_SLOT_WAIT_MS, LAST_LANE_SLOT_WAIT_MS } from '../../core/contracts/timings.ts';
 import type { LaneOutcome, Operation } from '../../core/lane-port.ts';
 import type { HostedLane, LaneHost } from './hosted-lane.ts';
 import type { SlotPriority } from './slots.ts';
@@ -18,7 +18,11 @@ export interface LaneTry {
   readonly priority: SlotPriority;
   /** Unix milliseconds. */
   readonly deadlineAt: number;
+  /** An interactive request that no other lane is open to waits longer for its slot. */
+  readonly isLastLane?: boolean;
   readonly stream: boolean;
+  /** Aborted when this process begins nothing more. What has its slot by then is finished. */
+  readonly stopping?: AbortSignal;
   /** The signal that is played instead of a call. */
   readonly drill?: DrillSignal;
   onChunk(chunkJson: string): Promise<void>;
@@ -37,21 +41,17 @@ export async function attemptLane(
   signal: AbortSignal,
 ): Promise<LaneOutcome> {
   const hosted = host.find(call.lane.laneId);
-  if (hosted === undefined) return unavailable('this process does not host the lane');
+  if (hosted === undefined) return unavailable({ why: 'this process does not host the lane' });
   const before = hosted.availability(call.priority);
-  if (!before.open) return unavailable(before.why, before.until);
-  const release = await acquire(hosted, call.priority, signal);
-  if (release === undefined) {
-    return signal.aborted
-      ? { ok: false, failure: failureOf('cancelled', 'the caller is gone') }
-      : unavailable('no slot of the lane became free in time');
-  }
+  if (!before.open) return unavailable(before);
+  const release = await acquire(hosted, call, signal);
+  if (release === undefined) return notAdmitted(call, signal);
   try {
     // The lane may have run out while this one waited for its slot.
     const now = hosted.availability(call.priority);
-    if (!now.open) return unavailable(now.why, now.until);
+    if (!now.open) return unavailable(now);
     const held = await call.heldBack?.();
-    if (held !== undefined) return unavailable(held.why, held.until);
+    if (held !== undefined) return unavailable(held);
     if (call.drill !== undefined) {
       const { operation = 'chat', lane } = call;
       // Nothing of it is reported to the lane: a drill must not close a lane that is well.
@@ -75,6 +75,13 @@ export async function attemptLane(
   }
 }
 
+/** Why there was no slot. */
+function notAdmitted({ stopping }: LaneTry, signal: AbortSignal): LaneOutcome {
+  if (signal.aborted) return { ok: false, failure: failureOf('cancelled', 'the caller is gone') };
+  if (stopping?.aborted === true) return { ok: false, failure: failureOf('process_lost', 'the worker stops') };
+  return unavailable({ why: 'no slot of the lane became free in time' });
+}
+
 /** What the lane log keeps of an attempt. */
 export function recordOf(
   call: Pick<LaneTry, 'lane' | 'attempt' | 'drill'>,
@@ -91,21 +98,32 @@ export function recordOf(
   };
   if (outcome.ok) return { ...shared, outcome: 'answered', reachedUpstream: true };
   const { class: failureClass, reachedUpstream, reason, param } = outcome.failure;
-  return { ...shared, outcome: failureClass, reachedUpstream, reason, ...(param === undefined ? {} : { param }) };
+  return {
+    ...shared,
+    outcome: failureClass,
+    reachedUpstream,
+    reason,
+    ...(param === undefined ? {} : { param }),
+    ...(isCostUnknown(call.lane.kind, outcome.failure) && call.drill === undefined
+      ? { costUnknown: true as const }
+      : {}),
+  };
 }
 
-/** A batch line waits as long as it takes; an interactive request goes to the next lane instead. Undefined: no slot. */
+/** A batch line waits as long as it takes; an interactive request goes to the next lane instead, if there is one. Undefined: no slot. */
 async function acquire(
   hosted: HostedLane,
-  priority: LaneTry['priority'],
+  { priority, isLastLane = false, stopping }: Pick<LaneTry, 'priority' | 'isLastLane' | 'stopping'>,
   signal: AbortSignal,
 ): Promise<(() => void) | undefined> {
-  if (signal.aborted) return undefined;
+  if (signal.aborted || stopping?.aborted === true) return undefined;
   // By hand, and not by AbortSignal.any: its weak references are a good part of what a request leaves to the garbage collector.
   const waiting = new AbortController();
   const stop = (): void => waiting.abort();
   signal.addEventListener('abort', stop, { once: true });
-  const timer = priority === 'interactive' ? setTimeout(stop, INTERACTIVE_SLOT_WAIT_MS) : undefined;
+  stopping?.addEventListener('abort', stop, { once: true });
+  const limitMs = isLastLane ? LAST_LANE_SLOT_WAIT_MS : INTERACTIVE_SLOT_WAIT_MS;
+  const timer = priority === 'interactive' ? setTimeout(stop, limitMs) : undefined;
   try {
     return await hosted.acquire(priority, waiting.signal);
   } catch {
@@ -113,12 +131,20 @@ async function acquire(
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', stop);
+    stopping?.removeEventListener('abort', stop);
   }
 }
 
-function unavailable(why: string, until?: number): LaneOutcome {
+function unavailable({ why, until, backsOff }: { why: string; until?: number; backsOff?: boolean }): LaneOutcome {
   const failure = failureOf('lane_unavailable', why);
-  return { ok: false, failure: until === undefined ? failure : { ...failure, unavailableUntil: until } };
+  return {
+    ok: false,
+    failure: {
+      ...failure,
+      ...(until === undefined ? {} : { unavailableUntil: until }),
+      ...(backsOff === true ? { backsOff } : {}),
+    },
+  };
 }
 
 function failureOf(failureClass: AttemptFailure['class'], reason: string): AttemptFailure {

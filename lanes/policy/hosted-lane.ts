@@ -4,6 +4,16 @@ import type { CostMicros } from '../prices/costs.ts';
 import type { ProviderBatches } from '../openai/provider-batches.ts';
 import type { SlotPriority } from './slots.ts';
 
+export type LaneAvailability =
+  | { readonly open: true }
+  | {
+      readonly open: false;
+      readonly until?: number;
+      readonly why: string;
+      /** True while it pauses after failures: no window is used up. */
+      readonly backsOff?: boolean;
+    };
+
 /** A lane that this process hosts, as those see it who send it requests. */
 export interface HostedLane {
   readonly lane: Lane;
@@ -15,9 +25,7 @@ export interface HostedLane {
    * Whether it takes such requests now; if not, why, and until when where that is known. A lane that is out asks nobody.
    * Batch lines find it closed earlier: they leave the plan its weekly reserve.
    */
-  availability(
-    priority?: SlotPriority,
-  ): { readonly open: true } | { readonly open: false; readonly until?: number; readonly why: string };
+  availability(priority?: SlotPriority): LaneAvailability;
   /** Waits for one of the lane's slots, by its priority. Rejects with the signal's reason. */
   acquire(priority: SlotPriority, signal: AbortSignal): Promise<() => void>;
   /** Requests that have one of its slots. */

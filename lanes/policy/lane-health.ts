@@ -124,7 +124,8 @@ export function createLaneHealth(
       }
       if (returnsAt === 0) return { open: true };
       const reason = why ?? `the lane is ${state}`;
-      return returnsAt === undefined ? { open: false, why: reason } : { open: false, until: returnsAt, why: reason };
+      if (returnsAt === undefined) return { open: false, why: reason };
+      return { open: false, until: returnsAt, why: reason, ...(state === 'unhealthy' ? { backsOff: true } : {}) };
     },
     async reportFailure(failure: AttemptFailure) {
       const effect = laneEffect(kind, failure, memory, clock.now(), random());

@@ -1,3 +1,4 @@
+import type { AttemptRecord } from '../../core/contracts/failure.ts';
 import type { LaneRef } from '../../core/contracts/lane.ts';
 import type { TokenUsage } from '../../core/lane-port.ts';
 
@@ -13,6 +14,11 @@ export interface Costs {
 
 /** Of an attempt that no upstream answered. */
 export const NO_COSTS: Costs = { costMicros: 0, meterMicros: null };
+
+/** Of attempts that all failed. One that was cut off may have cost something, and unknown is not 0. */
+export function costsOfFailures(attempts: readonly AttemptRecord[]): Costs {
+  return attempts.some(({ costUnknown }) => costUnknown === true) ? { costMicros: null, meterMicros: null } : NO_COSTS;
+}
 
 /** A plan lane costs nothing extra; a key lane costs what the meter takes. */
 export function costsOf(costMicros: CostMicros, lane: LaneRef, usage: TokenUsage | null): Costs {

@@ -16,7 +16,7 @@ interface Row {
 /** What the caller gets for each class; after the table of errors of the OpenAI wire. */
 const TABLE: Record<FailureClass, Row> = {
   window_exhausted: { status: 429, type: 'usage_limit_reached', code: 'usage_limit_reached', shouldRetry: false },
-  lane_unavailable: { status: 429, type: 'usage_limit_reached', code: 'usage_limit_reached', shouldRetry: false },
+  lane_unavailable: { status: 503, type: 'service_unavailable_error', code: 'server_is_overloaded', retryAfter: true },
   rate_limited: { status: 429, type: 'requests', code: 'rate_limit_exceeded', retryAfter: true },
   overloaded: { status: 503, type: 'service_unavailable_error', code: 'server_is_overloaded', retryAfter: true },
   unauthorized: { status: 502, type: 'server_error', code: null },

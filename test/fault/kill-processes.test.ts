@@ -55,6 +55,37 @@ describe('a batch of 500 lines and more', () => {
     expect(wasted).toBeLessThanOrEqual(PLAN_SLOTS + KEY_SLOTS + PLAN_SLOTS);
   });
 
+  it('sends no line twice when the worker is stopped in order in the middle', async () => {
+    const { admin, openai } = apart;
+    const slow = await admin.addKeyLane({
+      alias: 'slow',
+      baseUrl: openai.url,
+      apiKey: openai.key,
+      models: ['slow-model'],
+      concurrency: 4,
+    });
+    await admin.setRoute('slow-model', [slow]);
+    openai.script({ delayMs: 500 });
+    const { batch, check, wasted } = await runThroughFaults(apart, {
+      name: 'SIGTERM to the worker',
+      model: 'slow-model',
+      lines: 60,
+      strikes: [
+        {
+          at: 12,
+          strike: async () => {
+            await apart.worker().stop();
+            await apart.startWorker();
+          },
+        },
+      ],
+    });
+    openai.script({ delayMs: ANSWER_DELAY_MS });
+    expect(batch.status).toBe('completed');
+    expect(check).toMatchObject(flawless(60));
+    expect(wasted).toBe(0);
+  });
+
   it('comes out whole when the codex processes are killed in the middle', async () => {
     const { batch, check } = await runWithFault('kill -9 of both Codex CLIs', 500, 100, async () => {
       expect(await killCodex(apart)).toBe(2);

@@ -10,14 +10,16 @@ const NOW = 1_000_000;
 async function run(answers: Record<string, AttemptFailure[]>, out: Record<string, number> = {}) {
   const asked: string[] = [];
   const pauses: number[] = [];
+  const last: boolean[] = [];
   const plan = ['a', 'b'].map((id) => plantLane(id, { unavailableUntil: out[id] ?? 0 }));
   const end: PlanEnd = await runPlan({
     plan,
     deadlineAt: NOW + 60_000,
     now: () => NOW,
     pause: async (ms) => void pauses.push(ms),
-    serve: async (lane, previous): Promise<ServeResult> => {
+    serve: async (lane, previous, isLastLane): Promise<ServeResult> => {
       asked.push(lane.laneId);
+      last.push(isLastLane);
       const failure = answers[lane.laneId]?.shift();
       const shared = { laneId: lane.laneId, attempt: previous.length + 1, startedAt: NOW, durationMs: 1 };
       return failure === undefined
@@ -25,7 +27,7 @@ async function run(answers: Record<string, AttemptFailure[]>, out: Record<string
         : { ok: false, failure, record: { ...shared, outcome: failure.class, reachedUpstream: true } };
     },
   });
-  return { end, asked: asked.join(''), pauses };
+  return { end, asked: asked.join(''), pauses, last };
 }
 const twice = (failureClass: FailureClass): AttemptFailure[] => [
   plantFailure(failureClass),
@@ -65,6 +67,36 @@ describe('a request down its plan', () => {
       answered: false,
       told: { failure: { class: 'lane_unavailable' }, resetsAt: NOW + 3_000 },
     });
+  });
+
+  it.each<[string, AttemptFailure]>([
+    ['is busy', plantFailure('lane_unavailable')],
+    ['pauses after failures', plantFailure('lane_unavailable', { unavailableUntil: NOW + 5_000, backsOff: true })],
+  ])('says that a lane %s, and no window’s reset, when another one is out of its window', async (_, passing) => {
+    const exhausted = plantFailure('window_exhausted', { unavailableUntil: NOW + 50_000 });
+    for (const answers of [
+      { a: [passing], b: [exhausted] },
+      { a: [exhausted], b: [passing] },
+    ]) {
+      const { end } = await run(answers);
+      expect(end).toMatchObject({ told: { failure: passing } });
+      expect(end.answered ? undefined : end.told?.resetsAt).toBeUndefined();
+    }
+  });
+
+  it('says the failure that closed a lane, and not that it was closed at the next try', async () => {
+    const { end, asked } = await run({
+      a: [plantFailure('overloaded'), plantFailure('lane_unavailable', { unavailableUntil: NOW + 5_000 })],
+      b: [plantFailure('model_unavailable')],
+    });
+    expect(asked).toBe('aab');
+    expect(end).toMatchObject({ told: { failure: { class: 'overloaded' } } });
+  });
+
+  it('knows its last lane: the one beside which no other is open', async () => {
+    expect((await run({ a: twice('broken') })).last).toEqual([false, false, true]);
+    expect((await run({ a: twice('broken') }, { b: NOW + 3_000 })).last).toEqual([true, true]);
+    expect((await run({}, { a: NOW + 3_000 })).last).toEqual([true]);
   });
 
   it('says no return while one lane’s is not known', async () => {

@@ -33,6 +33,12 @@ function setUp(given: Parameters<typeof plantLaneDoc>[1] = {}) {
 }
 
 describe('the health of a lane', () => {
+  it('tells a pause after failures from a window that is used up', async () => {
+    const { health } = setUp();
+    for (let failure = 0; failure < 5; failure += 1) await health.reportFailure(plantFailure('broken'));
+    expect(health.availability()).toMatchObject({ open: false, backsOff: true });
+  });
+
   it.each(['signing_in', 'needs_login', 'needs_key', 'off'] as const)('keeps a lane closed that is %s', (state) => {
     const { health } = setUp({ state, why: null });
     expect(health.availability()).toEqual({ open: false, why: `the lane is ${state}` });
