@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startApart, type Apart } from '../support/apart.ts';
 
@@ -5,7 +6,8 @@ let apart: Apart;
 let accountId: string;
 
 beforeAll(async () => {
-  apart = await startApart({ home: {} });
+  // Workers with folders of their own must be able to open what another one has sealed.
+  apart = await startApart({ home: {} }, { FLATLANE_MASTER_KEY: randomBytes(32).toString('base64') });
   accountId = (await apart.admin.addAccount('home', (code) => apart.chatgpt.approve(code, 'home'))).id;
 });
 afterAll(() => apart.stop());
