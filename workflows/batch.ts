@@ -6,7 +6,7 @@ import {
   isCancellation,
   TerminatedFailure,
 } from '@temporalio/workflow';
-import { CHUNKS_AT_A_TIME, type BatchInput } from '../core/contracts/batch.ts';
+import { CHUNKS_AT_A_TIME, type BatchEnd, type BatchInput } from '../core/contracts/batch.ts';
 import { chunkWorkflowId } from '../core/contracts/ids.ts';
 import type { batchChunkWorkflow } from './batch-chunk.ts';
 import { announceEnd } from './announce-end.ts';
@@ -23,6 +23,9 @@ interface BatchProgress {
 
 type Ending = 'completed' | 'expired' | 'cancelled';
 
+/** How a batch came to its end without this run. */
+type Over = { readonly over: BatchEnd };
+
 /**
  * One batch: validation, a sliding window of chunks, the files. Its id is the batch's id, so a repeated start is the same
  * batch. Cancelling the workflow cancels the batch; the end of its completion window expires it. Either way every line
@@ -30,12 +33,10 @@ type Ending = 'completed' | 'expired' | 'cancelled';
  */
 export async function batchWorkflow(input: BatchInput, progress?: BatchProgress): Promise<void> {
   const scope = CancellationScope.current();
-  // Null when it has failed: nothing is left to end.
-  let ending: Ending | null = 'completed';
+  let ending: Ending | Over;
   try {
     const remainingMs = Math.max(1, input.expiresAt - Date.now());
-    const valid = await CancellationScope.withTimeout(remainingMs, () => validateAndRun(input, progress));
-    if (!valid) ending = null;
+    ending = await CancellationScope.withTimeout(remainingMs, () => validateAndRun(input, progress));
   } catch (error) {
     if (!isCancellation(error)) throw error;
     ending = scope.consideredCancelled ? 'cancelled' : 'expired';
@@ -46,8 +47,8 @@ export async function batchWorkflow(input: BatchInput, progress?: BatchProgress)
 /** What a batch is while its files are written. One that expires has no state for it. */
 const ON_THE_WAY_TO = { completed: 'finalizing', expired: 'in_progress', cancelled: 'cancelling' } as const;
 
-async function end(batchId: string, reason: Ending | null): Promise<void> {
-  if (reason === null) showStatus('failed');
+async function end(batchId: string, reason: Ending | Over): Promise<void> {
+  if (typeof reason === 'object') showStatus(reason.over);
   else {
     showStatus(ON_THE_WAY_TO[reason]);
     showStatus(await fileActivities.finalizeBatch({ batchId, reason }));
@@ -55,17 +56,17 @@ async function end(batchId: string, reason: Ending | null): Promise<void> {
   await announceEnd(batchId);
 }
 
-/** False when the file was refused; then the batch has failed and nothing runs. */
-async function validateAndRun(input: BatchInput, progress: BatchProgress | undefined): Promise<boolean> {
+/** Nothing runs when the file was refused, or when the batch was over before this run of it began. */
+async function validateAndRun(input: BatchInput, progress: BatchProgress | undefined): Promise<'completed' | Over> {
   if (progress !== undefined) {
     await runChunks(input, progress);
-    return true;
+    return 'completed';
   }
   const validation = await fileActivities.validateBatch({ batchId: input.batchId });
-  if (!validation.valid) return false;
+  if (!validation.valid) return { over: validation.over ?? 'failed' };
   showStatus('in_progress');
   await runChunks(input, { chunks: validation.chunks, nextChunk: 0 });
-  return true;
+  return 'completed';
 }
 
 async function runChunks(input: BatchInput, { chunks, nextChunk }: BatchProgress): Promise<void> {

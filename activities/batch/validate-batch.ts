@@ -30,11 +30,23 @@ export function createValidateBatch(deps: ValidateBatchDeps) {
 
   /**
    * What is decided already, or null if nothing is. A batch that was cancelled before it was looked at has no chunks to run,
-   * and its end is still to come: that is not a refusal.
+   * and its end is still to come: that is not a refusal. One that has ended is over, however far it came: nothing of it runs again.
    */
-  const decided = (batch: BatchDoc): ValidationOutcome | null => {
-    if (batch.inProgressAt !== null || batch.status === 'cancelling') return { valid: true, chunks: batch.chunks };
-    return batch.status === 'validating' ? null : { valid: false };
+  const decided = ({ status, chunks }: BatchDoc): ValidationOutcome | null => {
+    switch (status) {
+      case 'validating':
+        return null;
+      case 'in_progress':
+      case 'finalizing':
+      case 'cancelling':
+        return { valid: true, chunks };
+      case 'failed':
+        return { valid: false };
+      case 'completed':
+      case 'expired':
+      case 'cancelled':
+        return { valid: false, over: status };
+    }
   };
   const load = async (batchId: string): Promise<BatchDoc> => {
     const batch = await batches.find(batchId);

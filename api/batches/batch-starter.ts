@@ -35,6 +35,9 @@ export function createBatchStarter({ client, batches, clock, log, searchable }: 
     try {
       await client.workflow.start<typeof batchWorkflow>('batchWorkflow', {
         workflowId: batch._id,
+        // A workflow that closes by itself has brought its batch to an end, cancelled and expired ones too: whoever read the batch
+        // before that must not run it again. One that was terminated or has failed has not.
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
         taskQueue: WORKFLOW_TASK_QUEUE,
         args: [{ batchId: batch._id, keyId: batch.ownerId, expiresAt: batch.expiresAt }],
         priority: { priorityKey: TASK_PRIORITY.batch, fairnessKey: batch.ownerId },

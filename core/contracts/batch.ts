@@ -30,6 +30,8 @@ export function batchStatesBefore(to: BatchStatus): readonly BatchStatus[] {
 }
 
 /** States in which nothing more happens to a batch. */
+export type BatchEnd = 'failed' | 'completed' | 'expired' | 'cancelled';
+
 export const TERMINAL_BATCH_STATES: readonly BatchStatus[] = ['failed', 'completed', 'expired', 'cancelled'];
 
 /** Lines in one chunk: a chunk's history stays below Temporal's 4,096 events at 5 to 8 events a line. */
@@ -71,8 +73,13 @@ export interface BatchInput {
   readonly expiresAt: number;
 }
 
-/** What validation found: the number of chunks to run, or that the batch has failed. */
-export type ValidationOutcome = { readonly valid: true; readonly chunks: number } | { readonly valid: false };
+/**
+ * What validation found: the number of chunks to run, or that there is nothing to run: the batch has failed, or had come to another
+ * end before.
+ */
+export type ValidationOutcome =
+  | { readonly valid: true; readonly chunks: number }
+  | { readonly valid: false; readonly over?: Exclude<BatchEnd, 'failed'> };
 
 export interface ChunkInput {
   readonly batchId: string;

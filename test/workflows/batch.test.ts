@@ -136,6 +136,13 @@ describe('a batch', () => {
     expect(world.events).toEqual(['validate']);
   });
 
+  it('ends at once, with nothing sent and no file written, when it was over before', async () => {
+    world.validation = { valid: false, over: 'completed' };
+    await run();
+    expect(world.events).toEqual(['validate']);
+    expect(world.served).toEqual([]);
+  });
+
   it('serves each line of each chunk once, then writes the files', async () => {
     world.validation = { valid: true, chunks: 5 };
     world.chunks = [[1, 2], [3], [4, 5], [6], [7]];

@@ -185,6 +185,15 @@ describe('validation', () => {
     expect(await world.read(cancelling._id)).toMatchObject({ status: 'cancelling', inProgressAt: null });
   });
 
+  it.each(['completed', 'expired', 'cancelled'] as const)(
+    'says of a batch that ran and is %s that it is over, also when its file is gone',
+    async (status) => {
+      const { _id: batchId } = await world.putBatch('file-gone', { status, inProgressAt: 1, chunks: 3 });
+      expect(await world.validateBatch({ batchId })).toEqual({ valid: false, over: status });
+      expect(await world.read(batchId)).toMatchObject({ status, errors: null });
+    },
+  );
+
   it('throws what ends it in the middle, and leaves the batch to be validated again', async () => {
     const file = await world.putFile(row('a'));
     const { _id: batchId } = await world.putBatch(file._id);

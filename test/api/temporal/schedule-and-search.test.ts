@@ -18,6 +18,7 @@ beforeAll(async () => {
     housekeep: async () => ({ files: rounds.push(1) }),
     validateBatch: async ({ batchId }: { batchId: string }) => {
       if (batchId === 'batch_slow') await validation;
+      if (batchId === 'batch_over') return { valid: false, over: 'expired' };
       return batchId === 'batch_bad' ? { valid: false } : { valid: true, chunks: 0 };
     },
     finalizeBatch: async () => 'completed',
@@ -107,6 +108,8 @@ describe('search attributes', () => {
       .toEqual(['batch_slow']);
     expect(await found('FlatlaneKey = "key_mine"')).toEqual(['batch_bad', 'batch_good', 'batch_slow']);
     expect(await found('FlatlaneBatch = "batch_other"')).toEqual(['batch_other']);
+    await starter(true).startBatch(batch('batch_over', 'key_over'));
+    await expect.poll(() => found('FlatlaneBatch = "batch_over" AND FlatlaneStatus = "expired"')).toHaveLength(1);
     validated();
     await expect.poll(() => found('FlatlaneBatch = "batch_slow" AND FlatlaneStatus = "completed"')).toHaveLength(1);
   });
