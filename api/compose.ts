@@ -21,6 +21,7 @@ import { registerLaneRoutes } from './admin/lane-routes.ts';
 import { registerLogRoutes } from './admin/log-routes.ts';
 import { registerWebhookRoutes } from './admin/webhook-routes.ts';
 import { createBatchStarter } from './batches/batch-starter.ts';
+import { createBatchSweep } from './batches/batch-sweep.ts';
 import { createRunCompletion } from './completions/run-completion.ts';
 import { createWatchCompletion } from './completions/watch-completion.ts';
 import { closeApp, countRequests } from './close-app.ts';
@@ -137,7 +138,8 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   registerChatRoutes(publicApp, completions);
   registerResponsesRoutes(publicApp, completions);
   registerEmbeddingsRoutes(publicApp, completions);
-  const batchStarter = createBatchStarter({ client, batches: stores.batches, clock, log, searchable });
+  const batchStarter = createBatchStarter({ client, searchable });
+  const batchSweep = createBatchSweep({ ...stores, ...batchStarter, clock, log });
   registerFileRoutes(publicApp, { ...stores, clock });
   registerUploadRoutes(publicApp, { ...stores, clock });
   registerBatchRoutes(publicApp, { ...stores, clock, ...batchStarter });
@@ -163,8 +165,8 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   const adminUrl = await listen(adminApp, config.FLATLANE_ADMIN_HOST, config.FLATLANE_ADMIN_PORT, 'admin');
   shutdown.add('admin port', 5_000, () => adminApp.close());
   const url = await listen(publicApp, config.FLATLANE_HOST, config.FLATLANE_PORT, 'API');
-  batchStarter.startSweep();
-  shutdown.add('sweep of lost batches', 5_000, () => batchStarter.stopSweep());
+  batchSweep.startSweep();
+  shutdown.add('sweep of lost batches', 5_000, () => batchSweep.stopSweep());
   shutdown.add('API port', FINISH_REQUESTS_MS, async () => {
     stopping = true;
     await closeApp(publicApp, underWay);

@@ -1,10 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createBatchStarter } from '../../../api/batches/batch-starter.ts';
-import { systemClock } from '../../../core/clock.ts';
 import type { ValidationOutcome } from '../../../core/contracts/batch.ts';
-import type { BatchStore } from '../../../store/batches.ts';
-import { silentLog } from '../../support/planted.ts';
 import { openTestTemporal, type TestTemporal } from '../../support/temporal.ts';
 
 let temporal: TestTemporal;
@@ -40,14 +37,7 @@ beforeEach(() => {
   expires = false;
 });
 
-const starter = () =>
-  createBatchStarter({
-    client: temporal.environment.client,
-    batches: {} as BatchStore,
-    clock: systemClock,
-    log: silentLog,
-    searchable: false,
-  });
+const starter = () => createBatchStarter({ client: temporal.environment.client, searchable: false });
 const batch = () => ({
   _id: `batch_${runs}`,
   ownerId: 'key_1',

@@ -2,9 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createBatchStarter } from '../../../api/batches/batch-starter.ts';
 import { ensureHousekeepingSchedule, HOUSEKEEPING_ID } from '../../../api/temporal/housekeeping-schedule.ts';
 import { ensureSearchAttributes } from '../../../api/temporal/search-attributes.ts';
-import { systemClock } from '../../../core/clock.ts';
-import type { BatchStore } from '../../../store/batches.ts';
-import { keptLog, silentLog } from '../../support/planted.ts';
+import { keptLog } from '../../support/planted.ts';
 import { openTestTemporal, type TestTemporal } from '../../support/temporal.ts';
 
 let temporal: TestTemporal;
@@ -64,8 +62,7 @@ describe('the schedule of the housekeeping', () => {
 });
 
 describe('search attributes', () => {
-  const starter = (searchable: boolean) =>
-    createBatchStarter({ client: client(), batches: {} as BatchStore, clock: systemClock, log: silentLog, searchable });
+  const starter = (searchable: boolean) => createBatchStarter({ client: client(), searchable });
   const batch = (_id: string, ownerId: string) =>
     ({ _id, ownerId, expiresAt: Date.now() + 3_600_000, endpoint: '/v1/chat/completions' }) as const;
 

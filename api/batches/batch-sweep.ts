@@ -1,0 +1,85 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Logger } from '../../core/log.ts';
+import type { BatchDoc, BatchStore } from '../../store/batches.ts';
+
+/** How often batches are looked for whose workflow was never started or was lost, and how old they must be. */
+const SWEEP_EVERY_MS = 30_000;
+const LOST_AFTER_MS = 20_000;
+const SWEEP_PAGE = 100;
+
+const UNFINISHED = ['validating', 'in_progress', 'finalizing', 'cancelling'] as const;
+
+interface BatchSweepDeps {
+  readonly batches: Pick<BatchStore, 'listInStates'>;
+  /** Starts a batch's workflow unless it runs, or has brought the batch to its end. */
+  readonly startBatch: (batch: BatchDoc) => Promise<void>;
+  /** Tells the batch's workflow that it is cancelled. Safe to repeat. */
+  readonly cancelBatch: (batchId: string) => Promise<void>;
+  readonly clock: Clock;
+  readonly log: Pick<Logger, 'warn'>;
+  /** The pause between two rounds; half a minute unless set. */
+  readonly everyMs?: number;
+}
+
+/**
+ * Looks again and again for batches that nobody works on: what is in the database is the truth, and a workflow that could not be
+ * started, or that its Temporal server lost, is started again. One round at a time: the next one waits for the end of the one before.
+ */
+export function createBatchSweep(deps: BatchSweepDeps) {
+  const { batches, startBatch, cancelBatch, clock, log, everyMs = SWEEP_EVERY_MS } = deps;
+  let timer: NodeJS.Timeout | undefined;
+  let round: Promise<void> = Promise.resolve();
+  let stopped = false;
+
+  /** What one batch fails of must not keep the others waiting; it is tried again in the next round. */
+  const attempt = async (batchId: string, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      log.warn({ err: error, batchId }, 'the sweep failed for a batch; its next round tries again');
+    }
+  };
+
+  const takeUp = async (batch: BatchDoc): Promise<void> => {
+    await startBatch(batch);
+    if (batch.status === 'cancelling') await cancelBatch(batch._id);
+  };
+
+  /** Page by page: a batch that was lost must be found behind any number of older ones that run. */
+  const takeUpUnfinished = async (): Promise<void> => {
+    const before = clock.now() - LOST_AFTER_MS;
+    let last: BatchDoc | null = null;
+    do {
+      const page: BatchDoc[] = await batches.listInStates(UNFINISHED, before, SWEEP_PAGE, last);
+      for (const batch of page) {
+        if (stopped) return;
+        await attempt(batch._id, () => takeUp(batch));
+      }
+      last = page.length < SWEEP_PAGE ? null : (page.at(-1) ?? null);
+    } while (last !== null);
+  };
+
+  const sweep = async (): Promise<void> => {
+    try {
+      await takeUpUnfinished();
+    } catch (error) {
+      log.warn({ err: error }, 'the sweep of lost batches failed; its next round tries again');
+    }
+    plan();
+  };
+
+  const plan = (): void => {
+    if (stopped) return;
+    timer = setTimeout(() => void (round = sweep()), everyMs);
+  };
+
+  return {
+    startSweep: plan,
+    /** No round begins any more, and one that is under way ends with the batch that it is at. */
+    async stopSweep(): Promise<void> {
+      stopped = true;
+      clearTimeout(timer);
+      await round;
+    },
+  };
+}

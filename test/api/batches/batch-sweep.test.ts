@@ -1,0 +1,156 @@
+import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createBatchStarter } from '../../../api/batches/batch-starter.ts';
+import { createBatchSweep } from '../../../api/batches/batch-sweep.ts';
+import { createBatchWorld, type BatchWorld } from '../../support/batch-world.ts';
+import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
+import { keptLog } from '../../support/planted.ts';
+
+let database: TestDatabase;
+let world: BatchWorld;
+let sweep: ReturnType<typeof createBatchSweep> | undefined;
+let started: string[] = [];
+let cancelled: string[] = [];
+let rounds = 0;
+/** Rounds beyond these find nothing. */
+let roundsThatFind = Infinity;
+/** What Temporal does with a start or a cancel, besides taking it. */
+let onStart: (workflowId: string) => Promise<void> = async () => undefined;
+let onCancel: (workflowId: string) => Promise<void> = async () => undefined;
+const { log, lines } = keptLog();
+
+const client = {
+  workflow: {
+    start: async (_type: string, { workflowId }: { workflowId: string }) => {
+      started.push(workflowId);
+      await onStart(workflowId);
+      throw new WorkflowExecutionAlreadyStartedError('runs', workflowId, 'batchWorkflow');
+    },
+    getHandle: (workflowId: string) => ({
+      cancel: async () => {
+        cancelled.push(workflowId);
+        await onCancel(workflowId);
+      },
+    }),
+  },
+} as unknown as Client;
+
+beforeAll(async () => {
+  database = await openTestDatabase();
+});
+afterAll(() => database.release());
+beforeEach(async () => {
+  await database.db.dropDatabase();
+  world = await createBatchWorld(database);
+  [started, cancelled] = [[], []];
+  rounds = 0;
+  roundsThatFind = Infinity;
+  onStart = async () => undefined;
+  onCancel = async () => undefined;
+  lines.splice(0);
+});
+afterEach(() => sweep?.stopSweep());
+
+const startSweep = (): void => {
+  sweep = createBatchSweep({
+    ...world,
+    ...createBatchStarter({ client, searchable: false }),
+    batches: {
+      listInStates: (...given) => {
+        if (given[3] === null) rounds += 1;
+        if (rounds > roundsThatFind) return Promise.resolve([]);
+        return world.batches.listInStates(...given);
+      },
+    },
+    log,
+    everyMs: 5,
+  });
+  sweep.startSweep();
+};
+/** A round that began after this moment is over. */
+const oneRound = async (): Promise<void> => {
+  const seen = rounds;
+  await expect.poll(() => rounds, { timeout: 20_000 }).toBeGreaterThan(seen + 1);
+};
+const putLost = async (count: number): Promise<string[]> => {
+  const ids: string[] = [];
+  for (let index = 0; index < count; index++) {
+    world.clock.advance(1);
+    ids.push((await world.putBatch('file-x', { status: 'in_progress' }))._id);
+  }
+  world.clock.advance(60_000);
+  return ids;
+};
+
+describe('the sweep of lost batches', () => {
+  it('starts each batch that is not over, however many older ones run, and cancels those that should be', async () => {
+    const expected: string[] = [];
+    for (let index = 0; index < 230; index += 1) {
+      // Many of one moment, so that a page ends between them.
+      if (index % 150 === 0) world.clock.advance(1);
+      expected.push((await world.putBatch('file-x', { status: index === 229 ? 'cancelling' : 'in_progress' }))._id);
+    }
+    await world.putBatch('file-x', { status: 'completed' });
+    world.clock.advance(60_000);
+    const young = await world.putBatch('file-x');
+
+    roundsThatFind = 1;
+    startSweep();
+    await oneRound();
+    expect(started.toSorted()).toEqual(expected.toSorted());
+    expect(started).not.toContain(young._id);
+    expect(cancelled).toEqual([expected[229]]);
+  });
+
+  it('goes on behind batches whose start or cancel fails, says which they are, and tries them again', async () => {
+    const [first = '', second = '', third = ''] = await putLost(3);
+    await world.batches.transition(second, 'cancelling', 1);
+    onStart = (id) => (id === first ? Promise.reject(new Error('no start')) : Promise.resolve());
+    onCancel = () => Promise.reject(new Error('no cancel'));
+    startSweep();
+    await oneRound();
+    expect(started.slice(0, 4)).toEqual([first, second, third, first]);
+    expect(cancelled[0]).toBe(second);
+    for (const id of [first, second]) expect(lines.some((line) => line.includes(id))).toBe(true);
+    expect(lines.join('\n')).not.toContain(third);
+  });
+
+  it('begins no round before the one before is over', async () => {
+    await putLost(1);
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    onStart = () => held;
+    startSweep();
+    await expect.poll(() => started.length).toBe(1);
+    // Many pauses long.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(rounds).toBe(1);
+    release();
+    await oneRound();
+  });
+
+  it('begins again after a round that the database has ended', async () => {
+    const [id] = await putLost(1);
+    const { listInStates } = world.batches;
+    let isAway = true;
+    world.batches.listInStates = (...given) => (isAway ? Promise.reject(new Error('away')) : listInStates(...given));
+    startSweep();
+    await oneRound();
+    expect(started).toEqual([]);
+    isAway = false;
+    await expect.poll(() => started).toContain(id);
+  });
+
+  it('stops after the batch that it is at', async () => {
+    const [first] = await putLost(3);
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    onStart = () => held;
+    startSweep();
+    await expect.poll(() => started.length).toBe(1);
+    const stopped = sweep?.stopSweep();
+    release();
+    await stopped;
+    expect(started).toEqual([first]);
+  });
+});
