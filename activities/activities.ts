@@ -7,7 +7,12 @@ import type {
   SettleLinesInput,
   ValidationOutcome,
 } from '../core/contracts/batch.ts';
-import type { BatchAnnouncement, DeliverWebhookInput, WebhookDelivery } from '../core/contracts/webhook.ts';
+import type {
+  AnnounceInput,
+  BatchAnnouncement,
+  DeliverWebhookInput,
+  WebhookDelivery,
+} from '../core/contracts/webhook.ts';
 import type {
   PlanProviderBatchInput,
   ProviderBatchInput,
@@ -66,8 +71,10 @@ export interface BatchActivities {
     readonly batchId: string;
     readonly reason: 'completed' | 'expired' | 'cancelled';
   }): Promise<BatchStatus>;
-  /** Who is to hear of the batch's end. */
-  announceBatch(input: { readonly batchId: string }): Promise<BatchAnnouncement | null>;
+  /** Who is to hear of the batch's end; null when nothing of it is to be announced (any more). */
+  announceBatch(input: AnnounceInput): Promise<BatchAnnouncement | null>;
+  /** Notes that all of them will. */
+  markAnnounced(input: AnnounceInput): Promise<void>;
 }
 
 /** What is removed when it is past its end. */

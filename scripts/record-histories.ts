@@ -5,11 +5,14 @@ import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { HOUSEKEEPING_ID } from '../api/temporal/housekeeping-schedule.ts';
 import { readConfig } from '../core/config.ts';
-import { completionWorkflowId, chunkWorkflowId } from '../core/contracts/ids.ts';
+import { announceWorkflowId, completionWorkflowId, chunkWorkflowId } from '../core/contracts/ids.ts';
 import { providerBatchWorkflowId } from '../core/contracts/provider-batch.ts';
 import { batchEventId, webhookWorkflowId } from '../core/contracts/webhook.ts';
+import { newBatchId } from '../core/ids.ts';
 import { createLogger } from '../core/log.ts';
 import { createShutdown } from '../core/shutdown.ts';
+import { createBatchStore, newBatch, type BatchStore } from '../store/batches.ts';
+import { connectDatabase } from '../store/database.ts';
 import { startChatgptBackend } from '../test/standins/chatgpt/backend.ts';
 import { startOpenaiApi } from '../test/standins/openai/api.ts';
 import { startWebhookReceiver } from '../test/standins/webhook-receiver.ts';
@@ -19,7 +22,7 @@ import { createOpenaiHttp } from './openai-http.ts';
 
 /**
  * Records real histories of every workflow for the replay tests: completions that are answered, fall back and wait, batches on
- * an account that runs out, a part of one at a provider, a webhook, a round of the housekeeping. Run it after a workflow was changed on purpose, under a new version name; histories of
+ * an account that runs out, a part of one at a provider, a webhook, an announcement by the sweep, a round of the housekeeping. Run it after a workflow was changed on purpose, under a new version name; histories of
  * earlier versions stay as long as such runs may still be under way.
  */
 const version = process.argv[2];
@@ -103,6 +106,12 @@ try {
   await record(webhookWorkflowId(batchEventId(id), webhook.id), 'webhook-second-attempt');
   await record(await keepHouse(client), 'housekeeping-round');
 
+  // One that ended while nobody was there to announce it: the sweep has that done.
+  const database = await connectDatabase(flatlane.stack.mongodb.address, base.MONGODB_DATABASE);
+  shutdown.add('database', 5_000, () => database.close());
+  const lost = await endUnannounced(createBatchStore(database.db), keys[0]?.id ?? '');
+  await recordWhenThere(client, announceWorkflowId(lost), () => record(announceWorkflowId(lost), 'announcement'));
+
   // A caller who waits for the window, which opens again in a few seconds.
   await admin.setRoute(MODEL, [home.id]);
   chatgpt.resetWindow('home');
@@ -157,6 +166,26 @@ async function recordWhenThere(client: Client, workflowId: string, then: () => P
     if (isThere) return then();
     await sleep(200);
   }
+}
+
+/** A batch as it stands when its workflow was lost right after its end, a minute ago. Gives its id. */
+async function endUnannounced(batches: BatchStore, ownerId: string): Promise<string> {
+  const endedAt = Date.now() - 60_000;
+  const { _id } = await batches.insert(
+    newBatch({
+      _id: newBatchId(),
+      ownerId,
+      endpoint: '/v1/chat/completions',
+      inputFileId: 'file-none',
+      completionWindow: '24h',
+      createdAt: endedAt,
+      expiresAt: endedAt,
+      metadata: null,
+      outputExpiresAfterSeconds: null,
+    }),
+  );
+  await batches.transition(_id, 'expired', endedAt);
+  return _id;
 }
 
 /** Has the schedule of the housekeeping start a round now, and gives the id of its workflow. */

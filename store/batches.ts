@@ -32,6 +32,8 @@ export interface BatchDoc extends BatchFacts {
   readonly retryOf?: string | null;
   /** Of which ends of a line it repeats those lines, and what was asked for: a repeat of the same request is known by it. */
   readonly retry?: { readonly only: readonly string[]; readonly request: string } | null;
+  /** Set by its end, until those who are to hear of it will; absent before, after, and in batches of earlier versions. */
+  readonly announce?: 'due';
   /** Absent while the results of its lines are kept; `removing` when they are not to be read any more. */
   readonly results?: 'removing' | 'removed';
   /** The lanes that its lines may use; null or absent for all that their route says. */
@@ -217,8 +219,8 @@ export function createBatchStore(db: Db) {
 
     /**
      * The one function that changes a batch's state: a conditional update on the states it may come from, which sets the
-     * time of the change and the patch in the same step. Returns the batch as it is after, or null when it was in a
-     * state from which there is no way.
+     * time of the change and the patch in the same step, and for an end that it is to be announced. Returns the batch as it is after,
+     * or null when it was in a state from which there is no way.
      * @param seen what the patch was worked out from; the change is refused if it is not so any more.
      */
     transition(
@@ -230,7 +232,8 @@ export function createBatchStore(db: Db) {
     ): Promise<BatchDoc | null> {
       const from = batchStatesBefore(to).filter((status) => seen.status === undefined || seen.status === status);
       const chunks = seen.chunks === undefined ? {} : { chunks: seen.chunks };
-      const set = { ...patch, status: to, [TIME_OF[to]]: at } as UpdateFilter<BatchDoc>['$set'] & object;
+      const announce = TERMINAL_BATCH_STATES.includes(to) ? { announce: 'due' } : {};
+      const set = { ...patch, ...announce, status: to, [TIME_OF[to]]: at } as UpdateFilter<BatchDoc>['$set'] & object;
       return batches.findOneAndUpdate(
         { _id: batchId, status: { $in: from }, ...chunks },
         { $set: set },

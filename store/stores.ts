@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import { createBatchAnnouncementStore } from './batch-announcements.ts';
 import { createBatchChunkStore } from './batch-chunks.ts';
 import { createBatchControlStore } from './batch-control.ts';
 import { createBatchQueueStore } from './batch-queue.ts';
@@ -29,6 +30,7 @@ export function createStores(db: Db) {
   const files = createFileStore(db);
   const uploads = createUploadStore(db);
   const batches = createBatchStore(db);
+  const batchAnnouncements = createBatchAnnouncementStore(db);
   const batchControl = createBatchControlStore(db);
   const batchQueue = createBatchQueueStore(db);
   const batchSpend = createBatchSpendStore(db);
@@ -48,6 +50,7 @@ export function createStores(db: Db) {
     files,
     uploads,
     batches,
+    batchAnnouncements,
     batchControl,
     batchQueue,
     batchSpend,
@@ -68,6 +71,7 @@ export function createStores(db: Db) {
         files,
         uploads,
         batches,
+        batchAnnouncements,
         chunks,
         windowSamples,
         webhooks,

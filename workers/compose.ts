@@ -180,6 +180,7 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
     sealChunk: createSealChunk(endOfBatch),
     finalizeBatch: createFinalizeBatch(endOfBatch),
     announceBatch: createAnnounceBatch(stores),
+    markAnnounced: ({ batchId }) => stores.batchAnnouncements.markAnnounced(batchId),
     housekeep: createHousekeep({ stores, clock, logDays: config.FLATLANE_LOG_DAYS, log, checkIn }),
   });
   shutdown.add('workflows', STOP_LIMIT_MS, stopWorkflows);

@@ -1,7 +1,9 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { CONTROL_CHANGED_SIGNAL } from '../../core/contracts/batch-control.ts';
+import { announceWorkflowId } from '../../core/contracts/ids.ts';
 import { TASK_PRIORITY, WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
 import type { BatchDoc } from '../../store/batches.ts';
+import type { announceWorkflow } from '../../workflows/announce.ts';
 import type { batchWorkflow } from '../../workflows/batch.ts';
 import { batchSearchAttributes, isAboutSearchAttributes } from '../temporal/search-attributes.ts';
 
@@ -61,5 +63,19 @@ export function createBatchStarter({ client, searchable }: BatchStarterDeps) {
     }
   };
 
-  return { startBatch, cancelBatch, wakeBatch };
+  const startAnnouncement = async ({ _id: batchId, ownerId }: Pick<BatchDoc, '_id' | 'ownerId'>): Promise<void> => {
+    try {
+      await client.workflow.start<typeof announceWorkflow>('announceWorkflow', {
+        workflowId: announceWorkflowId(batchId),
+        taskQueue: WORKFLOW_TASK_QUEUE,
+        args: [{ batchId }],
+        priority: { priorityKey: TASK_PRIORITY.batch, fairnessKey: ownerId },
+        staticSummary: `end of ${batchId}`,
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  };
+
+  return { startBatch, cancelBatch, wakeBatch, startAnnouncement };
 }

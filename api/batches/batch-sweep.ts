@@ -1,8 +1,12 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
+import type { BatchAnnouncementStore } from '../../store/batch-announcements.ts';
 import type { BatchDoc, BatchStore } from '../../store/batches.ts';
 
-/** How often batches are looked for whose workflow was never started or was lost, and how old they must be. */
+/**
+ * How often batches are looked for whose workflow was never started or was lost, and how old they must be. The same time after its end
+ * one that nobody has announced: its own workflow needs some milliseconds for that.
+ */
 const SWEEP_EVERY_MS = 30_000;
 const LOST_AFTER_MS = 20_000;
 const SWEEP_PAGE = 100;
@@ -11,8 +15,11 @@ const UNFINISHED = ['validating', 'in_progress', 'finalizing', 'cancelling'] as 
 
 interface BatchSweepDeps {
   readonly batches: Pick<BatchStore, 'listInStates'>;
+  readonly batchAnnouncements: Pick<BatchAnnouncementStore, 'listDue'>;
   /** Starts a batch's workflow unless it runs, or has brought the batch to its end. */
   readonly startBatch: (batch: BatchDoc) => Promise<void>;
+  /** Starts what announces the end of a batch, unless it runs. */
+  readonly startAnnouncement: (batch: BatchDoc) => Promise<void>;
   /** Tells the batch's workflow that it is cancelled. Safe to repeat. */
   readonly cancelBatch: (batchId: string) => Promise<void>;
   readonly clock: Clock;
@@ -23,10 +30,12 @@ interface BatchSweepDeps {
 
 /**
  * Looks again and again for batches that nobody works on: what is in the database is the truth, and a workflow that could not be
- * started, or that its Temporal server lost, is started again. One round at a time: the next one waits for the end of the one before.
+ * started, or that its Temporal server lost, is started again; an end that was never announced is announced. One round at a time: the
+ * next one waits for the end of the one before.
  */
 export function createBatchSweep(deps: BatchSweepDeps) {
-  const { batches, startBatch, cancelBatch, clock, log, everyMs = SWEEP_EVERY_MS } = deps;
+  const { batches, batchAnnouncements, startBatch, cancelBatch, startAnnouncement, clock, log } = deps;
+  const { everyMs = SWEEP_EVERY_MS } = deps;
   let timer: NodeJS.Timeout | undefined;
   let round: Promise<void> = Promise.resolve();
   let stopped = false;
@@ -46,24 +55,33 @@ export function createBatchSweep(deps: BatchSweepDeps) {
   };
 
   /** Page by page: a batch that was lost must be found behind any number of older ones that run. */
-  const takeUpUnfinished = async (): Promise<void> => {
-    const before = clock.now() - LOST_AFTER_MS;
+  const forEach = async (
+    read: (after: BatchDoc | null) => Promise<readonly BatchDoc[]>,
+    work: (batch: BatchDoc) => Promise<void>,
+  ): Promise<void> => {
     let last: BatchDoc | null = null;
     do {
-      const page: BatchDoc[] = await batches.listInStates(UNFINISHED, before, SWEEP_PAGE, last);
+      const page: readonly BatchDoc[] = await read(last);
       for (const batch of page) {
         if (stopped) return;
-        await attempt(batch._id, () => takeUp(batch));
+        await attempt(batch._id, () => work(batch));
       }
       last = page.length < SWEEP_PAGE ? null : (page.at(-1) ?? null);
     } while (last !== null);
   };
 
   const sweep = async (): Promise<void> => {
-    try {
-      await takeUpUnfinished();
-    } catch (error) {
-      log.warn({ err: error }, 'the sweep of lost batches failed; its next round tries again');
+    const before = clock.now() - LOST_AFTER_MS;
+    const steps = [
+      () => forEach((after) => batches.listInStates(UNFINISHED, before, SWEEP_PAGE, after), takeUp),
+      () => forEach((after) => batchAnnouncements.listDue(before, SWEEP_PAGE, after), startAnnouncement),
+    ];
+    for (const step of steps) {
+      try {
+        await step();
+      } catch (error) {
+        log.warn({ err: error }, 'the sweep of lost batches failed; its next round tries again');
+      }
     }
     plan();
   };

@@ -25,6 +25,11 @@ export function chunkWorkflowId(batchId: string, chunkIndex: number): string {
   return `${batchId}/chunk-${chunkIndex}`;
 }
 
+/** The workflow id of a batch's announcement, where the batch's own workflow was lost before it made it. */
+export function announceWorkflowId(batchId: string): string {
+  return `${batchId}/announce`;
+}
+
 /**
  * The key of one attempt in the ledger: an attempt settles at most once.
  * @param attempt counts the lanes' tries as the workflow decided them, from 1

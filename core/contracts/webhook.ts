@@ -13,7 +13,12 @@ export interface WebhookEvent {
   readonly dataId: string;
 }
 
-/** What a batch's end makes known, and to which endpoints; null while the batch is not over. */
+/** The batch whose end is to be announced. */
+export interface AnnounceInput {
+  readonly batchId: string;
+}
+
+/** What a batch's end makes known, and to which endpoints. */
 export interface BatchAnnouncement {
   readonly event: WebhookEvent;
   readonly endpointIds: readonly string[];

@@ -2,6 +2,8 @@ import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { batchEventId, webhookWorkflowId } from '../../core/contracts/webhook.ts';
+import { newBatchId } from '../../core/ids.ts';
+import { newBatch } from '../../store/batches.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../standins/webhook-receiver.ts';
 import { startApart, type Apart } from '../support/apart.ts';
 import { batchLine, isOver, startBatch, waitForBatch } from '../support/batch-run.ts';
@@ -111,6 +113,36 @@ describe('webhooks on real parts', () => {
     expect(await unwrapAll(endpoint)).toEqual([eventOf(batchId, 'batch.completed')]);
     await apart.admin.call('DELETE', `/admin/webhooks/${endpoint.id}`);
   });
+
+  it('arrive when the batch’s workflow is lost between its end and the announcement, once', async () => {
+    const endpoint = await addEndpoint();
+    const { batches } = apart.stores;
+    const { data } = await apart.admin.call<{ data: { id: string }[] }>('GET', '/admin/keys');
+    // As it stands in the database then: over for a minute, with a workflow that nobody knows.
+    const endedAt = Date.now() - 60_000;
+    const { _id: batchId } = await batches.insert(
+      newBatch({
+        _id: newBatchId(),
+        ownerId: data[0]?.id ?? '',
+        endpoint: '/v1/chat/completions',
+        inputFileId: 'file-gone',
+        completionWindow: '24h',
+        createdAt: endedAt,
+        expiresAt: endedAt,
+        metadata: null,
+        outputExpiresAfterSeconds: null,
+      }),
+    );
+    await batches.transition(batchId, 'in_progress', endedAt);
+    await batches.transition(batchId, 'expired', endedAt);
+    await vi.waitFor(() => expect(endpoint.receiver.received).toHaveLength(1), { timeout: 50_000, interval: 100 });
+    expect(await unwrapAll(endpoint)).toEqual([eventOf(batchId, 'batch.expired')]);
+    await vi.waitFor(async () => expect(await batches.find(batchId)).not.toHaveProperty('announce'), 10_000);
+    expect(await batches.find(batchId)).toMatchObject({ status: 'expired', errors: null });
+    await expect(payloadsOf(batchId)).rejects.toThrow();
+    expect(endpoint.receiver.received).toHaveLength(1);
+    await apart.admin.call('DELETE', `/admin/webhooks/${endpoint.id}`);
+  }, 90_000);
 
   it('arrive when the worker is killed after the end of the batch, in the middle of the delivery', async () => {
     const endpoint = await addEndpoint();

@@ -6,6 +6,7 @@ async function changed(): Promise<void> {
 }
 
 export {
+  changed as announceWorkflow,
   changed as batchChunkWorkflow,
   changed as batchWorkflow,
   changed as completionWorkflow,

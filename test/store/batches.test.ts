@@ -84,6 +84,30 @@ describe('batches', () => {
     ]);
   });
 
+  it.each([
+    ['failed', 'validating'],
+    ['completed', 'finalizing'],
+    ['expired', 'in_progress'],
+    ['cancelled', 'cancelling'],
+  ] as const)('are due to be announced from the very change to their end: %s', async (end, before) => {
+    const { _id } = await world.putBatch('file-1', { status: before });
+    expect(await world.batches.transition(_id, end, 1_000)).toMatchObject({ status: end, announce: 'due' });
+    const due = async (endedBefore: number) =>
+      (await world.batchAnnouncements.listDue(endedBefore, 100)).map((batch) => batch._id);
+    expect(await due(1_000)).not.toContain(_id);
+    expect(await due(1_001)).toContain(_id);
+    for (let time = 0; time < 2; time++) await world.batchAnnouncements.markAnnounced(_id);
+    expect(await due(1_001)).not.toContain(_id);
+    expect(await world.read(_id)).not.toHaveProperty('announce');
+  });
+
+  it('are not due while they are not over', async () => {
+    const { _id } = await world.putBatch('file-1');
+    for (const status of ['in_progress', 'finalizing'] as const) {
+      expect(await world.batches.transition(_id, status, 5)).not.toHaveProperty('announce');
+    }
+  });
+
   it('are found for the sweep by state and age', async () => {
     const { _id } = await world.putBatch('file-1', { status: 'cancelling', createdAt: 100 });
     expect((await world.batches.listInStates(['cancelling'], 101, 10)).map((batch) => batch._id)).toEqual([_id]);

@@ -1,5 +1,7 @@
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createBatchStarter } from '../../api/batches/batch-starter.ts';
+import { announceWorkflowId } from '../../core/contracts/ids.ts';
 import { WEBHOOK_TASK_QUEUE, WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
 import {
   webhookWorkflowId,
@@ -19,6 +21,8 @@ let delivered: DeliverWebhookInput[] = [];
 let announcement: BatchAnnouncement | null = null;
 let valid = true;
 let announcesInVain = 0;
+/** Batches whose end is noted as announced, with how many deliveries had been started by then. */
+let marked: [string, number][] = [];
 let runs = 0;
 
 beforeAll(async () => {
@@ -29,6 +33,11 @@ beforeAll(async () => {
     announceBatch: async () => {
       if (announcesInVain-- > 0) throw new Error('the worker is gone');
       return announcement;
+    },
+    markAnnounced: async ({ batchId }: { batchId: string }) => {
+      const { endpointIds = [] } = announcement ?? {};
+      const there = await Promise.allSettled(endpointIds.map((endpointId) => handleOf(endpointId).describe()));
+      marked.push([batchId, there.filter(({ status }) => status === 'fulfilled').length]);
     },
   });
   const worker = await Worker.create({
@@ -56,6 +65,7 @@ beforeEach(() => {
   valid = true;
   announcesInVain = 0;
   announcement = null;
+  marked = [];
 });
 
 const newEvent = (): WebhookEvent => ({
@@ -117,6 +127,28 @@ describe('the end of a batch', () => {
     await runBatch();
     expect(await handleOf('wh_1').result()).toMatchObject({ outcome: 'delivered' });
     expect(delivered).toHaveLength(1);
+  });
+
+  it('is noted as announced when the deliveries are there, and not before', async () => {
+    announcement = { event: newEvent(), endpointIds: ['wh_1', 'wh_2'] };
+    await runBatch();
+    expect(marked).toEqual([[`batch_${runs}`, 2]]);
+  });
+
+  it('is told by its announcement when the batch’s workflow was lost before, to each endpoint once', async () => {
+    announcement = { event: newEvent(), endpointIds: ['wh_1', 'wh_2'] };
+    const { client } = temporal.environment;
+    const starter = createBatchStarter({ client, searchable: false });
+    const batch = { _id: `batch_${runs}`, ownerId: 'key_1' };
+    await Promise.all([1, 2].map(() => starter.startAnnouncement(batch)));
+    await client.workflow.getHandle(announceWorkflowId(batch._id)).result();
+    // Whoever read that it is due before it was noted.
+    await starter.startAnnouncement(batch);
+    await client.workflow.getHandle(announceWorkflowId(batch._id)).result();
+    for (const id of ['wh_1', 'wh_2']) expect(await handleOf(id).result()).toMatchObject({ outcome: 'delivered' });
+    expect(delivered.map(({ endpointId }) => endpointId).toSorted()).toEqual(['wh_1', 'wh_2']);
+    expect(marked[0]).toEqual([batch._id, 2]);
+    await expect(client.workflow.getHandle(batch._id).describe()).rejects.toThrow();
   });
 
   it('is told once, though the batch runs to its end again', async () => {

@@ -166,7 +166,7 @@ describe('announcing the end of a batch', () => {
     const wanted = await plant({ keyId: ownerId, events: [`batch.${status}`] });
     await plant({ keyId: ownerId, events: WEBHOOK_EVENT_TYPES.filter((type) => type !== `batch.${status}`) });
     await plant({ keyId: ownerId, enabled: false });
-    const batch = await world.putBatch('file-1', { ownerId, status, [time]: 1_790_000_000_500 });
+    const batch = await world.putBatch('file-1', { ownerId, status, announce: 'due', [time]: 1_790_000_000_500 });
     expect(await createAnnounceBatch(world)({ batchId: batch._id })).toEqual({
       event: {
         id: batch._id.replace('batch_', 'evt_'),
@@ -176,6 +176,27 @@ describe('announcing the end of a batch', () => {
       },
       endpointIds: [wanted.id],
     });
+  });
+
+  it('is silent of an end that was announced, and of one from before ends were noted', async () => {
+    const ownerId = 'key_silent';
+    await plant({ keyId: ownerId });
+    const batch = await world.putBatch('file-1', { ownerId, status: 'in_progress' });
+    await world.batches.transition(batch._id, 'expired', 5);
+    const announceBatch = createAnnounceBatch(world);
+    // Twice, as when the worker dies before what it said is known.
+    for (let time = 0; time < 2; time++) expect(await announceBatch({ batchId: batch._id })).not.toBeNull();
+    await world.batchAnnouncements.markAnnounced(batch._id);
+    expect(await announceBatch({ batchId: batch._id })).toBeNull();
+    const early = await world.putBatch('file-1', { ownerId, status: 'completed', completedAt: 5 });
+    expect(await announceBatch({ batchId: early._id })).toBeNull();
+  });
+
+  it('is done with an end that nobody wants to hear of', async () => {
+    const batch = await world.putBatch('file-1', { ownerId: 'key_alone', status: 'in_progress' });
+    await world.batches.transition(batch._id, 'expired', 5);
+    expect(await createAnnounceBatch(world)({ batchId: batch._id })).toMatchObject({ endpointIds: [] });
+    expect(await world.read(batch._id)).not.toHaveProperty('announce');
   });
 
   it('is silent of a batch that is not over, or gone', async () => {

@@ -11,6 +11,7 @@ let world: BatchWorld;
 let sweep: ReturnType<typeof createBatchSweep> | undefined;
 let started: string[] = [];
 let cancelled: string[] = [];
+let announcements: string[] = [];
 let rounds = 0;
 /** Rounds beyond these find nothing. */
 let roundsThatFind = Infinity;
@@ -21,7 +22,8 @@ const { log, lines } = keptLog();
 
 const client = {
   workflow: {
-    start: async (_type: string, { workflowId }: { workflowId: string }) => {
+    start: async (type: string, { workflowId }: { workflowId: string }) => {
+      if (type === 'announceWorkflow') return void announcements.push(workflowId);
       started.push(workflowId);
       await onStart(workflowId);
       throw new WorkflowExecutionAlreadyStartedError('runs', workflowId, 'batchWorkflow');
@@ -42,7 +44,7 @@ afterAll(() => database.release());
 beforeEach(async () => {
   await database.db.dropDatabase();
   world = await createBatchWorld(database);
-  [started, cancelled] = [[], []];
+  [started, cancelled, announcements] = [[], [], []];
   rounds = 0;
   roundsThatFind = Infinity;
   onStart = async () => undefined;
@@ -152,5 +154,36 @@ describe('the sweep of lost batches', () => {
     release();
     await stopped;
     expect(started).toEqual([first]);
+  });
+});
+
+describe('the sweep of ends that nobody has announced', () => {
+  it('has those announced that are due for a while, and runs none of them again', async () => {
+    const put = async (): Promise<string> => {
+      const { _id } = await world.putBatch('file-x', { status: 'in_progress' });
+      await world.batches.transition(_id, 'expired', world.clock.now());
+      return _id;
+    };
+    const [lost, told] = [await put(), await put()];
+    await world.batchAnnouncements.markAnnounced(told);
+    await world.putBatch('file-x', { status: 'completed', completedAt: world.clock.now() });
+    world.clock.advance(60_000);
+    const young = await put();
+    roundsThatFind = 1;
+    startSweep();
+    await oneRound();
+    expect(announcements).toContain(`${lost}/announce`);
+    expect(announcements).not.toContain(`${told}/announce`);
+    expect(announcements).not.toContain(`${young}/announce`);
+    expect(started).toEqual([]);
+  });
+
+  it('goes on when the batches that run can’t be read', async () => {
+    const { _id } = await world.putBatch('file-x', { status: 'validating' });
+    await world.batches.transition(_id, 'failed', world.clock.now());
+    world.clock.advance(60_000);
+    world.batches.listInStates = () => Promise.reject(new Error('away'));
+    startSweep();
+    await expect.poll(() => announcements).toContain(`${_id}/announce`);
   });
 });
