@@ -15,11 +15,13 @@ import type { Database } from '../store/database.ts';
 import { createStores } from '../store/stores.ts';
 import { registerAccountCareRoutes } from './admin/account-care-routes.ts';
 import { registerAccountRoutes } from './admin/account-routes.ts';
+import { registerAdminBatchRoutes } from './admin/batch-routes.ts';
 import { issueAdminKey } from './admin/issue-key.ts';
 import { registerKeyRoutes } from './admin/key-routes.ts';
 import { registerLaneRoutes } from './admin/lane-routes.ts';
 import { registerLogRoutes } from './admin/log-routes.ts';
 import { registerWebhookRoutes } from './admin/webhook-routes.ts';
+import { cancelBatchesOf } from './batches/cancel-batch.ts';
 import { createBatchStarter } from './batches/batch-starter.ts';
 import { createBatchSweep } from './batches/batch-sweep.ts';
 import { createRunCompletion } from './completions/run-completion.ts';
@@ -153,7 +155,14 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   registerAccountRoutes(adminApp, { lanes, secretBox, clock, markSilent });
   registerAccountCareRoutes(adminApp, { lanes, routes, windowSamples: stores.windowSamples, directory });
   registerLaneRoutes(adminApp, { lanes, routes, directory, secretBox, clock, checkAddress, markSilent });
-  registerKeyRoutes(adminApp, { keys, secretBox, clock });
+  const cancelling = { ...stores, ...batchStarter, clock, log };
+  registerKeyRoutes(adminApp, {
+    keys,
+    secretBox,
+    clock,
+    cancelBatchesOf: (keyId) => cancelBatchesOf(cancelling, keyId),
+  });
+  registerAdminBatchRoutes(adminApp, cancelling);
   registerLogRoutes(adminApp, { laneLog });
   const sendTest = createSendTestWebhook({ client, clock });
   registerWebhookRoutes(adminApp, { ...stores, secretBox, clock, sendTest, checkUrl: checkWebhookUrl });

@@ -47,6 +47,7 @@ const keyShape = z.looseObject({
   admin: z.boolean().default(false),
   createdAt: z.number(),
   revokedAt: z.number().nullish(),
+  revokedBatches: z.string().nullish(),
 });
 
 const logEntryShape = z.looseObject({
@@ -101,6 +102,11 @@ export const laneAnswer = z.looseObject({ lane: laneShape });
 export const laneList = z.looseObject({ data: z.array(laneShape) });
 export const routeList = z.looseObject({ data: z.array(routeShape) });
 export const keyAnswer = z.looseObject({ key: keyShape });
+export const revokedKeyAnswer = z.looseObject({ key: keyShape, cancelledBatches: z.number().nullish() });
+export const cancelledBatchAnswer = z.looseObject({
+  keyId: z.string(),
+  batch: z.looseObject({ id: z.string(), status: z.string() }),
+});
 export const newKeyAnswer = z.looseObject({ key: keyShape, secret: z.string() });
 export const keyList = z.looseObject({ data: z.array(keyShape) });
 export const logList = z.looseObject({ data: z.array(logEntryShape) });

@@ -217,6 +217,18 @@ export function createBatchStore(db: Db) {
         .limit(limit)
         .toArray(),
 
+    /** Batches of a key that a cancel can end early, oldest first. @param after the last batch of the page before */
+    listCancellable: (ownerId: string, limit: number, after: PagePlace | null = null): Promise<BatchDoc[]> =>
+      batches
+        .find({
+          ownerId,
+          status: { $in: [...batchStatesBefore('cancelling')] },
+          ...pageFilter<BatchDoc>({ limit, order: 'asc', after }),
+        })
+        .sort(pageSort('asc'))
+        .limit(limit)
+        .toArray(),
+
     /**
      * The one function that changes a batch's state: a conditional update on the states it may come from, which sets the
      * time of the change and the patch in the same step, and for an end that it is to be announced. Returns the batch as it is after,

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import type { MeteredConsent } from '../core/contracts/metered-consent.ts';
+import type { RevokedBatches } from '../core/contracts/revocation.ts';
 
 /** A sub-key. The key itself is nowhere: `_id` is its HMAC. */
 export interface KeyDoc {
@@ -15,6 +16,13 @@ export interface KeyDoc {
   readonly metered?: MeteredConsent;
   readonly createdAt: number;
   readonly revokedAt: number | null;
+  /** What becomes of its batches, said with the revocation; absent before it, and for `finish` in keys from before there was a choice. */
+  readonly revokedBatches?: RevokedBatches;
+}
+
+/** True for a key whose batches are to end early, those too that it began just after it was revoked. */
+export function endsBatches(key: Pick<KeyDoc, 'revokedAt' | 'revokedBatches'> | null): boolean {
+  return key !== null && key.revokedAt !== null && key.revokedBatches === 'cancel';
 }
 
 /** Sub-keys. Index: `_id` (the HMAC), unique `keyId`. */
@@ -32,8 +40,27 @@ export function createKeyStore(db: Db) {
     setMetered: (keyId: string, metered: MeteredConsent) =>
       keys.findOneAndUpdate({ keyId, revokedAt: null }, { $set: { metered } }, { returnDocument: 'after' }),
     /** Returns the key as it is after, or null when it is unknown or was revoked before. */
-    revoke: (keyId: string, at: number) =>
-      keys.findOneAndUpdate({ keyId, revokedAt: null }, { $set: { revokedAt: at } }, { returnDocument: 'after' }),
+    revoke: (keyId: string, at: number, revokedBatches: RevokedBatches) =>
+      keys.findOneAndUpdate(
+        { keyId, revokedAt: null },
+        { $set: { revokedAt: at, revokedBatches } },
+        { returnDocument: 'after' },
+      ),
+    /** Has the batches of a key that was revoked before end as well. Returns the key as it is after, or null when it is not revoked. */
+    endBatches: (keyId: string) =>
+      keys.findOneAndUpdate(
+        { keyId, revokedAt: { $ne: null } },
+        { $set: { revokedBatches: 'cancel' } },
+        { returnDocument: 'after' },
+      ),
+    /** Those of the keys whose batches are to end early. */
+    async listEndingBatches(keyIds: readonly string[]): Promise<string[]> {
+      const found = await keys
+        .find({ keyId: { $in: [...keyIds] }, revokedAt: { $ne: null }, revokedBatches: 'cancel' })
+        .project<Pick<KeyDoc, 'keyId'>>({ keyId: 1 })
+        .toArray();
+      return found.map(({ keyId }) => keyId);
+    },
   };
 }
 

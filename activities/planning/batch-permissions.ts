@@ -6,8 +6,9 @@ import type { BatchDoc } from '../../store/batches.ts';
 import type { KeyDoc } from '../../store/keys.ts';
 
 /**
- * What the lines of a batch may use. What a key was told is taken in is finished, also when it is revoked; a plan has no embeddings; and
- * where an owner lets the request decide on metered spend, a batch decides by naming its limit.
+ * What the lines of a batch may use. What a key was told is taken in is finished, also when it is revoked, unless it was revoked to end
+ * that as well: then nothing new goes out (`planBatch`), and the batch is cancelled. A plan has no embeddings; and where
+ * an owner lets the request decide on metered spend, a batch decides by naming its limit.
  */
 export function batchPermissions(
   key: Pick<KeyDoc, 'planLanes' | 'metered'> | null,

@@ -4,7 +4,7 @@ import type { LanePlan } from '../../core/contracts/batch.ts';
 import type { LaneDirectory } from '../../lanes/policy/lane-directory.ts';
 import type { BatchControlStore } from '../../store/batch-control.ts';
 import type { BatchDoc } from '../../store/batches.ts';
-import type { KeyDoc } from '../../store/keys.ts';
+import { endsBatches, type KeyDoc } from '../../store/keys.ts';
 import { batchPermissions } from './batch-permissions.ts';
 import { holdBack } from './hold-back.ts';
 import type { MeteredLanes } from './metered-lanes.ts';
@@ -36,5 +36,7 @@ export async function planBatch(
   const lanes = await holdBack(metered, batch, allowed);
   const waiting = waitingFor(lanes, plan.known ? plan.closed : [], clock.now());
   if (!saysTheSame(waiting, batch.waiting)) await batchControl.setWaiting(batch._id, waiting);
-  return { model, lanes, control: { paused: control.paused, priority: control.priority } };
+  // Until its cancel arrives nothing more goes out for a key that leaked.
+  const paused = control.paused || endsBatches(key);
+  return { model, lanes, control: { paused, priority: control.priority } };
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
 import type { BatchAnnouncementStore } from '../../store/batch-announcements.ts';
 import type { BatchDoc, BatchStore } from '../../store/batches.ts';
+import type { KeyStore } from '../../store/keys.ts';
 
 /**
  * How often batches are looked for whose workflow was never started or was lost, and how old they must be. The same time after its end
@@ -14,7 +15,8 @@ const SWEEP_PAGE = 100;
 const UNFINISHED = ['validating', 'in_progress', 'finalizing', 'cancelling'] as const;
 
 interface BatchSweepDeps {
-  readonly batches: Pick<BatchStore, 'listInStates'>;
+  readonly batches: Pick<BatchStore, 'listInStates' | 'transition'>;
+  readonly keys: Pick<KeyStore, 'listEndingBatches'>;
   readonly batchAnnouncements: Pick<BatchAnnouncementStore, 'listDue'>;
   /** Starts a batch's workflow unless it runs, or has brought the batch to its end. */
   readonly startBatch: (batch: BatchDoc) => Promise<void>;
@@ -30,11 +32,12 @@ interface BatchSweepDeps {
 
 /**
  * Looks again and again for batches that nobody works on: what is in the database is the truth, and a workflow that could not be
- * started, or that its Temporal server lost, is started again; an end that was never announced is announced. One round at a time: the
- * next one waits for the end of the one before.
+ * started, or that its Temporal server lost, is started again; an end that was never announced is announced. What a
+ * revoked key still has running, or began just after, is cancelled. One round at a time: the next one waits for the end
+ * of the one before.
  */
 export function createBatchSweep(deps: BatchSweepDeps) {
-  const { batches, batchAnnouncements, startBatch, cancelBatch, startAnnouncement, clock, log } = deps;
+  const { batches, keys, batchAnnouncements, startBatch, cancelBatch, startAnnouncement, clock, log } = deps;
   const { everyMs = SWEEP_EVERY_MS } = deps;
   let timer: NodeJS.Timeout | undefined;
   let round: Promise<void> = Promise.resolve();
@@ -49,9 +52,18 @@ export function createBatchSweep(deps: BatchSweepDeps) {
     }
   };
 
+  /** Owners of the batches of the page that are revoked, and want nothing finished. */
+  let ending: ReadonlySet<string> = new Set();
+  const readUnfinished = async (before: number, after: BatchDoc | null): Promise<readonly BatchDoc[]> => {
+    const page = await batches.listInStates(UNFINISHED, before, SWEEP_PAGE, after);
+    ending = new Set(await keys.listEndingBatches([...new Set(page.map(({ ownerId }) => ownerId))]));
+    return page;
+  };
+
   const takeUp = async (batch: BatchDoc): Promise<void> => {
+    const cancelled = ending.has(batch.ownerId) ? await batches.transition(batch._id, 'cancelling', clock.now()) : null;
     await startBatch(batch);
-    if (batch.status === 'cancelling') await cancelBatch(batch._id);
+    if ((cancelled ?? batch).status === 'cancelling') await cancelBatch(batch._id);
   };
 
   /** Page by page: a batch that was lost must be found behind any number of older ones that run. */
@@ -73,7 +85,7 @@ export function createBatchSweep(deps: BatchSweepDeps) {
   const sweep = async (): Promise<void> => {
     const before = clock.now() - LOST_AFTER_MS;
     const steps = [
-      () => forEach((after) => batches.listInStates(UNFINISHED, before, SWEEP_PAGE, after), takeUp),
+      () => forEach((after) => readUnfinished(before, after), takeUp),
       () => forEach((after) => batchAnnouncements.listDue(before, SWEEP_PAGE, after), startAnnouncement),
     ];
     for (const step of steps) {

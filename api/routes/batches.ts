@@ -10,6 +10,7 @@ import { readListQuery, toListPage } from '../../core/wire/list-page.ts';
 import { newBatch, type BatchDoc, type BatchStore } from '../../store/batches.ts';
 import type { FileStore } from '../../store/files.ts';
 import type { IdempotencyStore } from '../../store/idempotency.ts';
+import { cancelStoredBatch } from '../batches/cancel-batch.ts';
 import { noSuchBatch } from '../batches/no-such-batch.ts';
 import { notStarted } from '../batches/not-started.ts';
 import { createAnswerOnce } from '../idempotency/answer-once.ts';
@@ -115,16 +116,7 @@ export function registerBatchRoutes(app: FastifyInstance, deps: BatchRouteDeps):
   app.post<IdParams>('/v1/batches/:id/cancel', async ({ params, caller }) => {
     const found = await batches.findOwned(caller.keyId, params.id);
     if (found === null) throw noSuchBatch(params.id);
-    const batch =
-      (await batches.transition(found._id, 'cancelling', clock.now())) ??
-      (await batches.findOwned(caller.keyId, found._id)) ??
-      found;
-    // A repeat while it is cancelling says the same again: the first answer, or the signal below, may have been lost.
-    if (batch.status !== 'cancelling') {
-      throw new ApiError('conflict', `Cannot cancel a batch with status '${batch.status}'.`);
-    }
-    await deps.cancelBatch(batch._id);
-    return toBatchObject(batch);
+    return toBatchObject(await cancelStoredBatch(deps, found));
   });
 }
 

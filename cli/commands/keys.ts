@@ -1,6 +1,8 @@
 import { Option, type Command } from 'commander';
+import type { z } from 'zod';
 import { METERED_CONSENTS } from '../../core/contracts/metered-consent.ts';
-import { keyAnswer, keyList, newKeyAnswer } from '../admin-shapes.ts';
+import { REVOKED_BATCHES } from '../../core/contracts/revocation.ts';
+import { cancelledBatchAnswer, keyAnswer, keyList, newKeyAnswer, revokedKeyAnswer } from '../admin-shapes.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CliError } from '../cli-error.ts';
 import type { CliIo } from '../cli-io.ts';
@@ -71,11 +73,36 @@ export function registerKeys(program: Command, context: CliContext): void {
     .command('revoke')
     .description('end a key; calls with it are refused from then on')
     .argument('<id>', 'as in `flatlane keys`')
+    .addOption(
+      new Option('--batches <what>', 'its batches that are not over: cancel (unless told otherwise) or finish').choices(
+        REVOKED_BATCHES,
+      ),
+    )
+    .action(async (id: string, { batches }: { batches?: string }, command: Command) => {
+      const client = await context.connect(command);
+      const path = `/admin/keys/${encodeURIComponent(id)}${batches === undefined ? '' : `?batches=${batches}`}`;
+      const revoked = await client.request('DELETE', path, revokedKeyAnswer);
+      context.show(command, revoked, () => `Revoked key '${revoked.key.name}' (${id}).${batchesNote(revoked)}`);
+    });
+
+  keys
+    .command('cancel-batch')
+    .description('end a batch of any key early; what is answered by then is kept')
+    .argument('<id>', 'of the batch, as in `flatlane batches` and `flatlane logs`')
     .action(async (id: string, _options: unknown, command: Command) => {
       const client = await context.connect(command);
-      const revoked = await client.request('DELETE', `/admin/keys/${encodeURIComponent(id)}`, keyAnswer);
-      context.show(command, revoked, () => `Revoked key '${revoked.key.name}' (${id}).`);
+      const path = `/admin/batches/${encodeURIComponent(id)}/cancel`;
+      const { batch, keyId } = await client.request('POST', path, cancelledBatchAnswer);
+      context.show(command, { batch, keyId }, () => `Batch ${id} of key ${keyId} is ${batch.status}.`);
     });
+}
+
+/** What becomes of the batches of a revoked key; nothing where the server does not say. */
+function batchesNote({ key, cancelledBatches }: z.infer<typeof revokedKeyAnswer>): string {
+  if (key.revokedBatches === 'finish') return ' Its batches run to their end.';
+  if (key.revokedBatches !== 'cancel') return '';
+  const count = cancelledBatches ?? 0;
+  return count === 0 ? ' It has no batch to cancel.' : ` Batches of it that are being cancelled: ${count}.`;
 }
 
 /** The choice for keys and routes alike. */

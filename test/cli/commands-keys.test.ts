@@ -128,6 +128,37 @@ describe('flatlane keys', () => {
   });
 });
 
+describe('the batches of a key', () => {
+  it.each([
+    [[], '', 'cancel', 2, ' Batches of it that are being cancelled: 2.'],
+    [[], '', 'cancel', 0, ' It has no batch to cancel.'],
+    [['--batches', 'finish'], '?batches=finish', 'finish', 0, ' Its batches run to their end.'],
+    [['--batches', 'cancel'], '?batches=cancel', 'cancel', 1, ' Batches of it that are being cancelled: 1.'],
+  ])(
+    'end with it or run on, and it is said which: %j',
+    async (options, query, revokedBatches, cancelledBatches, note) => {
+      bench.admin.on(`DELETE /admin/keys/key_1${query}`, {
+        key: { ...KEY, revokedAt: 1, revokedBatches },
+        cancelledBatches,
+      });
+      expect(await bench.flatlane('keys', 'revoke', 'key_1', ...options)).toBe(0);
+      expect(bench.out).toEqual([`Revoked key 'my app' (key_1).${note}`]);
+    },
+  );
+
+  it('have no third way', async () => {
+    expect(await bench.flatlane('keys', 'revoke', 'key_1', '--batches', 'keep')).toBe(1);
+    expect(bench.admin.seen).toEqual([]);
+  });
+
+  it('are cancelled one by one by the owner, whosever they are', async () => {
+    const batch = { id: 'batch_1', status: 'cancelling' };
+    bench.admin.on('POST /admin/batches/batch_1/cancel', { keyId: 'key_2', batch });
+    expect(await bench.flatlane('keys', 'cancel-batch', 'batch_1')).toBe(0);
+    expect(bench.out).toEqual(['Batch batch_1 of key key_2 is cancelling.']);
+  });
+});
+
 describe('flatlane logs', () => {
   const entry = {
     id: 'req_1',

@@ -86,6 +86,27 @@ describe('a batch for another endpoint', () => {
 });
 
 describe('a batch that runs', () => {
+  it('is cancelled when its key is revoked, and when the owner says so', async () => {
+    const { admin, chatgpt } = gateway;
+    const { key, secret } = await admin.call<{ key: { id: string }; secret: string }>('POST', '/admin/keys', {
+      name: 'leaked',
+      planLanes: true,
+    });
+    const leaked = gateway.client(secret);
+    const lines = lineIds(60).map((customId) => chat(customId, PLAN, '[[delay:150]]'));
+    const [mine, theirs] = [await startBatch(client, lines), await startBatch(leaked, lines)];
+    for (const [asker, { id }] of [[client, mine] as const, [leaked, theirs] as const]) {
+      await waitForBatch(asker, id, ({ request_counts }) => (request_counts?.completed ?? 0) > 0, 60_000);
+    }
+    expect(await admin.call('DELETE', `/admin/keys/${key.id}`)).toMatchObject({ cancelledBatches: 1 });
+    const cancel = (id: string): Promise<unknown> => admin.call('POST', `/admin/batches/${id}/cancel`);
+    expect(await cancel(mine.id)).toMatchObject({ batch: { id: mine.id, status: 'cancelling' } });
+    expect(await over(mine.id)).toMatchObject({ status: 'cancelled' });
+    // Nobody can read it any more but by what a cancel says.
+    await expect.poll(() => cancel(theirs.id).catch(String), { timeout: 60_000 }).toMatch(/status 'cancelled'/);
+    expect(chatgpt.counts().calls).toBeLessThan(2 * lines.length);
+  });
+
   it('sends nothing out while it is paused, and goes on when it is resumed', async () => {
     const ids = lineIds(60);
     const { id } = await startBatch(

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { registerAccountCareRoutes } from '../../api/admin/account-care-routes.ts';
 import { registerAccountRoutes } from '../../api/admin/account-routes.ts';
+import { registerAdminBatchRoutes } from '../../api/admin/batch-routes.ts';
 import { registerKeyRoutes } from '../../api/admin/key-routes.ts';
 import { registerLaneRoutes } from '../../api/admin/lane-routes.ts';
 import { registerLogRoutes } from '../../api/admin/log-routes.ts';
@@ -170,7 +171,17 @@ export async function createApiWorld() {
     checkAddress: async () => undefined,
     markSilent,
   });
-  registerKeyRoutes(adminApp, { keys, secretBox, clock });
+  registerKeyRoutes(adminApp, {
+    keys,
+    secretBox,
+    clock,
+    cancelBatchesOf: () => Promise.reject(new Error('batches were cancelled')),
+  });
+  registerAdminBatchRoutes(adminApp, {
+    batches: untouched('batches'),
+    clock,
+    cancelBatch: () => Promise.reject(new Error('a batch was cancelled')),
+  });
   registerLogRoutes(adminApp, { laneLog: untouched('laneLog') });
   registerWebhookRoutes(adminApp, {
     webhooks: untouched('webhooks'),

@@ -160,6 +160,16 @@ describe('the lanes of a batch', () => {
     expect(control).toEqual({ paused: true, priority: 'high' });
   });
 
+  it.each([
+    ['nothing more goes out', 'cancel', true],
+    ['all goes on', 'finish', false],
+    ['all goes on, as before there was a choice', undefined, false],
+  ] as const)('of a revoked key: %s', async (_what, revokedBatches, paused) => {
+    const key = { revokedAt: NOW, ...(revokedBatches === undefined ? {} : { revokedBatches }) };
+    const { plan } = setUp({ lanes: [PLAN], key });
+    expect((await plan()).control).toEqual({ paused, priority: 'normal' });
+  });
+
   it('note what the batch waits for, once, and when it waits no longer', async () => {
     const waits = setUp({ lanes: [OUT, METER] });
     await waits.plan();

@@ -115,7 +115,7 @@ describe('adding a webhook', () => {
   it('refuses a key that was revoked, and more than a key may have', async () => {
     for (let count = 0; count < MOST_WEBHOOKS_A_KEY; count++) await add();
     expect(await ask('POST', '/admin/webhooks', { keyId, url: URL })).toMatchObject({ status: 409 });
-    await stores.keys.revoke(keyId, clock.now());
+    await stores.keys.revoke(keyId, clock.now(), 'finish');
     expect(await ask('POST', '/admin/webhooks', { keyId, url: URL })).toMatchObject({ status: 400 });
   });
 });

@@ -2,9 +2,13 @@ import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/c
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createBatchStarter } from '../../../api/batches/batch-starter.ts';
 import { createBatchSweep } from '../../../api/batches/batch-sweep.ts';
+import type { KeyDoc } from '../../../store/keys.ts';
 import { createBatchWorld, type BatchWorld } from '../../support/batch-world.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
 import { keptLog } from '../../support/planted.ts';
+
+/** On a machine with other things to do. */
+const SOON = { timeout: 20_000 };
 
 let database: TestDatabase;
 let world: BatchWorld;
@@ -58,6 +62,7 @@ const startSweep = (): void => {
     ...world,
     ...createBatchStarter({ client, searchable: false }),
     batches: {
+      ...world.batches,
       listInStates: (...given) => {
         if (given[3] === null) rounds += 1;
         if (rounds > roundsThatFind) return Promise.resolve([]);
@@ -72,7 +77,7 @@ const startSweep = (): void => {
 /** A round that began after this moment is over. */
 const oneRound = async (): Promise<void> => {
   const seen = rounds;
-  await expect.poll(() => rounds, { timeout: 20_000 }).toBeGreaterThan(seen + 1);
+  await expect.poll(() => rounds, SOON).toBeGreaterThan(seen + 1);
 };
 const putLost = async (count: number): Promise<string[]> => {
   const ids: string[] = [];
@@ -110,7 +115,7 @@ describe('the sweep of lost batches', () => {
     onStart = (id) => (id === first ? Promise.reject(new Error('no start')) : Promise.resolve());
     onCancel = () => Promise.reject(new Error('no cancel'));
     startSweep();
-    await oneRound();
+    await expect.poll(() => started.length, SOON).toBeGreaterThan(3);
     expect(started.slice(0, 4)).toEqual([first, second, third, first]);
     expect(cancelled[0]).toBe(second);
     for (const id of [first, second]) expect(lines.some((line) => line.includes(id))).toBe(true);
@@ -123,7 +128,7 @@ describe('the sweep of lost batches', () => {
     const held = new Promise<void>((resolve) => (release = resolve));
     onStart = () => held;
     startSweep();
-    await expect.poll(() => started.length).toBe(1);
+    await expect.poll(() => started.length, SOON).toBe(1);
     // Many pauses long.
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(rounds).toBe(1);
@@ -140,7 +145,7 @@ describe('the sweep of lost batches', () => {
     await oneRound();
     expect(started).toEqual([]);
     isAway = false;
-    await expect.poll(() => started).toContain(id);
+    await expect.poll(() => started, SOON).toContain(id);
   });
 
   it('stops after the batch that it is at', async () => {
@@ -149,7 +154,7 @@ describe('the sweep of lost batches', () => {
     const held = new Promise<void>((resolve) => (release = resolve));
     onStart = () => held;
     startSweep();
-    await expect.poll(() => started.length).toBe(1);
+    await expect.poll(() => started.length, SOON).toBe(1);
     const stopped = sweep?.stopSweep();
     release();
     await stopped;
@@ -184,6 +189,43 @@ describe('the sweep of ends that nobody has announced', () => {
     world.clock.advance(60_000);
     world.batches.listInStates = () => Promise.reject(new Error('away'));
     startSweep();
-    await expect.poll(() => announcements).toContain(`${_id}/announce`);
+    await expect.poll(() => announcements, SOON).toContain(`${_id}/announce`);
+  });
+});
+
+describe('the sweep of batches of revoked keys', () => {
+  const putKey = (keyId: string, given: Partial<KeyDoc>): Promise<void> =>
+    world.keys.insert({
+      _id: `hash of ${keyId}`,
+      keyId,
+      name: keyId,
+      admin: false,
+      planLanes: false,
+      createdAt: 1,
+      revokedAt: 2,
+      ...given,
+    });
+
+  it('cancels what was left or let in, and nothing of a key whose batches finish', async () => {
+    await putKey('key_leaked', { revokedBatches: 'cancel' });
+    await putKey('key_retired', { revokedBatches: 'finish' });
+    await putKey('key_early', {});
+    await putKey('key_live', { revokedAt: null });
+    const put = async (ownerId: string): Promise<string> =>
+      (await world.putBatch('file-x', { status: 'in_progress', ownerId }))._id;
+    const leaked = await put('key_leaked');
+    const others = [await put('key_retired'), await put('key_early'), await put('key_live')];
+    const begun = await world.putBatch('file-x', { ownerId: 'key_leaked' });
+    const ending = await world.putBatch('file-x', { ownerId: 'key_leaked', status: 'finalizing' });
+    world.clock.advance(60_000);
+    roundsThatFind = 1;
+    startSweep();
+    await oneRound();
+    expect(cancelled.toSorted()).toEqual([leaked, begun._id].toSorted());
+    // Also one whose workflow was lost comes to its end.
+    expect(started).toEqual(expect.arrayContaining([leaked, begun._id]));
+    for (const id of [leaked, begun._id]) expect(await world.read(id)).toMatchObject({ status: 'cancelling' });
+    for (const id of others) expect(await world.read(id)).toMatchObject({ status: 'in_progress' });
+    expect(await world.read(ending._id)).toMatchObject({ status: 'finalizing' });
   });
 });
