@@ -14,7 +14,7 @@ export interface JournalKeeper {
    */
   append(entry: DirectEntry): () => void;
   /** Whether a folder's name is that of a journal of this process. */
-  isOwn(name: string): boolean;
+  readonly isOwn: (name: string) => boolean;
   stop(): Promise<void>;
 }
 

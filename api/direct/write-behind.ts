@@ -10,7 +10,7 @@ export interface WriteBehind {
   /** Takes an entry: it is in the journal at once, and in the database within WRITE_EVERY_MS while that answers. */
   add(entry: DirectEntry): void;
   /** Writes entries to the database, again and again until it takes them. It may have some of them already. */
-  write(entries: readonly DirectEntry[]): Promise<void>;
+  readonly write: (entries: readonly DirectEntry[]) => Promise<void>;
   /**
    * Asks before a request is taken in. True at once while little waits to be written; else it resolves with true as soon as a write
    * has made room, so that requests come no faster than the database writes. False when it does not answer and so much waits
