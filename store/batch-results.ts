@@ -79,7 +79,7 @@ export function createBatchResultStore(db: Db) {
       } catch (error) {
         if (!(error instanceof MongoBulkWriteError)) throw error;
         const failures = [error.writeErrors].flat();
-        if (failures.length === 0 || !failures.every((failure) => isDuplicateKey(failure))) throw error;
+        if (failures.length === 0 || !isDuplicateKey(error)) throw error;
         const refused = new Set(failures.map(({ index }) => index));
         const isOwn = await ownOutcomes(batch.filter((_, index) => refused.has(index)));
         const isStored = (result: BatchResultDoc, index: number): boolean => !refused.has(index) || isOwn(result);

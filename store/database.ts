@@ -38,10 +38,12 @@ const DUPLICATE_KEY = 11_000;
 
 /**
  * True if an insert failed because the document is there already; of several documents, if none failed otherwise: the error
- * of many bears the code of its first failure alone.
+ * of many bears the code of its first failure alone. Documents that no majority has acknowledged may be lost again, so beside
+ * duplicates that is a failure too: the repeat finds all of them there, or writes them anew.
  */
 export function isDuplicateKey(error: unknown): boolean {
   if (error instanceof MongoBulkWriteError) {
+    if (error.result.getWriteConcernError() !== undefined) return false;
     const failures = [error.writeErrors].flat();
     if (failures.length > 0) return failures.every(({ code }) => code === DUPLICATE_KEY);
   }
