@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts';
+import { steadyClock, type Clock } from '../../core/clock.ts';
 import { namesOf } from './route-rungs.ts';
 import type { ShareKey } from './share-order.ts';
 import { planLanes, type LanePermissions, type LanePlanResult, type LaneView, type RouteView } from './plan-lanes.ts';
@@ -23,6 +23,8 @@ interface LaneDirectoryDeps {
   readonly listLanes: () => Promise<readonly LaneView[]>;
   readonly listRoutes: () => Promise<readonly RouteView[]>;
   readonly clock: Clock;
+  /** By which the picture grows old. */
+  readonly ages?: Clock;
   /** Requests under way on a lane, as far as this process knows; 0 where it knows of none. */
   readonly inFlight?: (laneId: string) => number;
   /** Called with the lane on which a request begins that is planned to share, before the next one is planned. */
@@ -33,14 +35,15 @@ export function createLaneDirectory({
   listLanes,
   listRoutes,
   clock,
+  ages = steadyClock,
   inFlight = () => 0,
   onPlanned,
 }: LaneDirectoryDeps): LaneDirectory {
   let picture: Promise<{ lanes: readonly LaneView[]; routes: readonly RouteView[] }> | undefined;
   let takenAt = 0;
   const look = async (): Promise<{ lanes: readonly LaneView[]; routes: readonly RouteView[] }> => {
-    if (picture === undefined || clock.now() - takenAt > PICTURE_MAY_BE_OLD_MS) {
-      takenAt = clock.now();
+    if (picture === undefined || ages.now() - takenAt > PICTURE_MAY_BE_OLD_MS) {
+      takenAt = ages.now();
       const taken = Promise.all([listLanes(), listRoutes()]).then(([lanes, routes]) => ({ lanes, routes }));
       picture = taken;
       taken.catch(() => {

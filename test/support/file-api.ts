@@ -44,7 +44,12 @@ export async function startFileApi(database: TestDatabase, maxFileBytes?: number
   registerBatchProgressRoute(app, { ...world, log: createLogger('silent', 'test'), pollEveryMs: 10 });
   registerBatchResultsRoute(app, world);
   const { lanes, routes } = world;
-  const directory = createLaneDirectory({ listLanes: () => lanes.list(), listRoutes: () => routes.list(), clock });
+  const directory = createLaneDirectory({
+    listLanes: () => lanes.list(),
+    listRoutes: () => routes.list(),
+    clock,
+    ages: clock,
+  });
   registerBatchQuoteRoutes(app, { ...world, directory });
   registerBatchRetryRoute(app, {
     ...world,

@@ -30,7 +30,12 @@ beforeAll(async () => {
   registerBatchQuoteRoutes(app, {
     ...world,
     lanes: { list: async () => lanes },
-    directory: createLaneDirectory({ listLanes: async () => lanes, listRoutes: async () => [], clock: world.clock }),
+    directory: createLaneDirectory({
+      listLanes: async () => lanes,
+      listRoutes: async () => [],
+      clock: world.clock,
+      ages: world.clock,
+    }),
   });
   const issue = async (planLanes: boolean) => {
     const { key, secret } = await issueKey({ ...world, secretBox }, { name: 'app', planLanes, admin: false });

@@ -23,6 +23,7 @@ function setUp() {
     },
     listRoutes: async () => world.routes,
     clock,
+    ages: clock,
   });
   return { clock, world, directory };
 }
@@ -38,6 +39,22 @@ describe('the lane directory', () => {
     world.lanes = [];
     expect(await directory.plan('m', ALL)).toEqual({ known: false });
     expect(world.reads).toBe(2);
+  });
+
+  it('takes a new picture also while the wall clock stands behind the last one', async () => {
+    const clock = createMovableClock();
+    const ages = createMovableClock(0);
+    let reads = 0;
+    const listLanes = async (): Promise<LaneView[]> => {
+      reads += 1;
+      return [plantLaneDoc('k')];
+    };
+    const directory = createLaneDirectory({ listLanes, listRoutes: async () => [], clock, ages });
+    await directory.plan('m', ALL);
+    clock.advance(-3_600_000);
+    ages.advance(251);
+    await directory.plan('m', ALL);
+    expect(reads).toBe(2);
   });
 
   it('sees a change at once after a refresh', async () => {
