@@ -93,6 +93,7 @@ async function tryOnLane(
   heldMicros: number,
 ): Promise<TriedLane> {
   const { batchId, lane, expiresAt, priority = 'normal' } = input;
+  let isSent = false;
   let isCounted = false;
   const count = (micros: number): void => {
     isCounted = true;
@@ -111,11 +112,13 @@ async function tryOnLane(
       stopping: deps.stopping,
       onChunk: () => Promise.resolve(),
       heldBack: () => deps.heldBack(batchId, spend.isMetered),
+      onSent: () => (isSent = true),
       onEnd: (given) =>
         count(chargeOf(given, heldMicros, given.ok ? costsOf(costMicros, lane, given.usage).costMicros : null)),
     });
   } finally {
-    if (!isCounted) count(heldMicros);
+    // What failed before it went out, because the database did not say whether it may, has cost nothing.
+    if (isSent && !isCounted) count(heldMicros);
   }
 }
 

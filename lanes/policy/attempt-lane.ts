@@ -28,6 +28,8 @@ export interface LaneTry {
   onChunk(chunkJson: string): Promise<void>;
   /** Asked when it has its slot: why it must not go out after all, and until when. */
   readonly heldBack?: () => Promise<{ readonly why: string; readonly until: number } | undefined>;
+  /** Called as it goes out: from here on it may have been paid for, whatever comes of it. */
+  readonly onSent?: () => void;
 }
 
 /**
@@ -57,6 +59,7 @@ export async function attemptLane(
       // Nothing of it is reported to the lane: a drill must not close a lane that is well.
       return await playDrill(call.drill, { ...call, operation, model: lane.model, now: clock.now() });
     }
+    call.onSent?.();
     const outcome = await hosted.lane.complete({
       requestId: call.itemId,
       operation: call.operation ?? 'chat',

@@ -20,6 +20,7 @@ function setUp(complete: (call: LaneCall) => Promise<LaneOutcome>, delivery = 1,
     outcomes: [] as number[],
     failRecord: undefined as number | undefined,
     heldBack: undefined as { why: string; until: number } | undefined,
+    failHeldBack: false,
     spend: { ...newSpend(null), ...spend },
     settled: [] as { hold: string; held: number; spent: number }[],
     ledger: [] as { _id: string; costMicros: number | null }[],
@@ -41,7 +42,10 @@ function setUp(complete: (call: LaneCall) => Promise<LaneOutcome>, delivery = 1,
         recorded.push(entry);
       },
     },
-    heldBack: async () => world.heldBack,
+    heldBack: async () => {
+      if (world.failHeldBack) throw new Error('the database is away');
+      return world.heldBack;
+    },
     batchSpend: {
       find: async () => world.spend,
       hold: async (_: string, hold: string, micros: number) => {
@@ -251,5 +255,21 @@ describe('lines of a batch that was paused meanwhile', () => {
     expect(await run()).toMatchObject([1, 2, 3].map((line) => ({ line, failure: { class: 'lane_unavailable' } })));
     expect(called).toEqual([]);
     expect(world.settled).toMatchObject([{ held: 30, spent: 0 }]);
+  });
+
+  it('cost nothing when nobody could say whether they may', async () => {
+    const { world, called, run } = setUp(async () => answered);
+    world.failHeldBack = true;
+    await expect(run()).rejects.toThrow('away');
+    expect(called).toEqual([]);
+    expect(world.settled).toMatchObject([{ held: 30, spent: 0 }]);
+  });
+});
+
+describe('a line that was on its way when its lane failed without a word', () => {
+  it('counts as what it may have cost', async () => {
+    const { world, run } = setUp(() => Promise.reject(new Error('a bug')));
+    await expect(run()).rejects.toThrow('a bug');
+    expect(world.settled).toMatchObject([{ held: 30, spent: 30 }]);
   });
 });
