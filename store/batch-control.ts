@@ -1,14 +1,18 @@
 import type { Db } from 'mongodb';
-import { TERMINAL_BATCH_STATES } from '../core/contracts/batch.ts';
+import { TERMINAL_BATCH_STATES, type BatchStatus } from '../core/contracts/batch.ts';
 import { DEFAULT_CONTROL, type BatchControl } from '../core/contracts/batch-control.ts';
 import { newSpend, type BatchSpend } from '../core/contracts/batch-spend.ts';
 import type { BatchDoc, BatchWait } from './batches.ts';
 
-/** States in which a batch still obeys: past them nothing is sent out any more. */
-const OBEYING = { $nin: [...TERMINAL_BATCH_STATES, 'finalizing' as const, 'cancelling' as const] };
+/** States in which a batch does not obey any more: nothing of it is sent out. */
+const ENDING: readonly BatchStatus[] = [...TERMINAL_BATCH_STATES, 'finalizing', 'cancelling'];
+
+const OBEYING = { $nin: [...ENDING] };
 
 /** How a batch is to run, and what it may still spend. */
 export interface BatchLeave {
+  /** Nothing of the batch may go out any more: it is over, or ends just now. */
+  readonly isEnding?: true;
   readonly control: BatchControl;
   readonly spend: Pick<BatchSpend, 'roomMicros'>;
 }
@@ -25,8 +29,13 @@ export function createBatchControlStore(db: Db) {
       )),
 
     /** What decides whether a line may still go out. */
-    find: (batchId: string): Promise<BatchLeave | null> =>
-      batches.findOne<BatchLeave>({ _id: batchId }, { projection: { _id: 0, control: 1, 'spend.roomMicros': 1 } }),
+    async find(batchId: string): Promise<BatchLeave | null> {
+      const projection = { _id: 0, status: 1, control: 1, 'spend.roomMicros': 1 } as const;
+      const found = await batches.findOne<BatchLeave & Pick<BatchDoc, 'status'>>({ _id: batchId }, { projection });
+      if (found === null) return null;
+      const { status, ...leave } = found;
+      return ENDING.includes(status) ? { ...leave, isEnding: true } : leave;
+    },
 
     /** Changes what is given, and returns the batch as it is after; null when it is over, or ends just now. */
     change(batchId: string, change: Partial<BatchControl>): Promise<BatchDoc | null> {

@@ -19,8 +19,8 @@ interface BatchGateDeps {
 }
 
 /**
- * The last look before a line goes out. Its batch may have been paused, its consent withdrawn or its limit lowered, while it
- * waited for its slot.
+ * The last look before a line goes out. Its batch may have been cancelled or paused, its consent withdrawn or its limit lowered,
+ * while it waited for its slot.
  */
 export function createBatchGate({ batchControl, clock }: BatchGateDeps) {
   const leaves = new LRUCache<string, Promise<BatchLeave | null>>({ max: 1_000, ttl: GOOD_FOR_MS });
@@ -38,6 +38,8 @@ export function createBatchGate({ batchControl, clock }: BatchGateDeps) {
     const until = clock.now() + REPLAN_AT_LEAST_AFTER_MS;
     if (leave === null) return undefined;
     const { control, spend } = leave;
+    // A cancellation reaches the lines themselves with a heartbeat, seconds later.
+    if (leave.isEnding === true) return { why: 'the batch ends or has ended', until };
     if (control.paused) return { why: 'the batch is paused', until };
     if (isMetered && control.metered === 'never') return { why: 'the batch may not cost anything any more', until };
     // The limit was lowered below what is paid and held: what has not gone out yet gives its hold back first.

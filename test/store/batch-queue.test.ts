@@ -37,3 +37,13 @@ it('tells what a line needs to know before it goes out', async () => {
   expect(await world.batchControl.find(_id)).toEqual({ control: DEFAULT_CONTROL, spend: { roomMicros: 5 } });
   expect(await world.batchControl.find('batch_gone')).toBeNull();
 });
+
+it.each([
+  ['in_progress', undefined],
+  ['cancelling', true],
+  ['finalizing', true],
+  ['expired', true],
+] as const)('tells a line of a batch that is %s whether that ends', async (status, isEnding) => {
+  const { _id } = await world.putBatch('file', { status });
+  expect((await world.batchControl.find(_id))?.isEnding).toBe(isEnding);
+});

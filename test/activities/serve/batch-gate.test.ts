@@ -14,6 +14,7 @@ const leaveOf = (control: Partial<typeof DEFAULT_CONTROL>, roomMicros = 10): Bat
 it.each([
   { what: 'runs', leave: leaveOf({}), metered: undefined, free: undefined },
   { what: 'is gone', leave: null, metered: undefined, free: undefined },
+  { what: 'is being cancelled', leave: { ...leaveOf({}), isEnding: true as const }, metered: /ends/, free: /ends/ },
   { what: 'is paused', leave: leaveOf({ paused: true }), metered: /paused/, free: /paused/ },
   {
     what: 'may cost nothing any more',
