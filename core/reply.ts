@@ -46,6 +46,9 @@ export type ReplyEvent =
       readonly attempts: number;
     };
 
+/** How a request ends for its caller. */
+export type ReplyEnd = Exclude<ReplyEvent, { type: 'chunk' }>;
+
 /** One request's end of the channel, held by the activity that serves it. */
 export interface ReplySink {
   /** Resolves when the event is taken and the connection can take more; false if nobody waits any more. */

@@ -14,13 +14,15 @@ export async function entryOfResult(
   result: RequestResult,
   { lane, previous }: Pick<ServeRequestInput, 'lane' | 'previous'>,
 ): Promise<LaneLogDoc> {
-  const paid = (await ledger.listOfItem(request._id)).find(({ laneId }) => laneId === result.laneId);
+  const { meta } = result;
+  // An answer says itself what it cost; of others the ledger knows whether they did.
+  const paid = meta ?? (await ledger.listOfItem(request._id)).find(({ laneId }) => laneId === result.laneId);
   const answer = parseJson(result.body);
   return requestEntry(request, {
     httpStatus: result.status,
     laneId: result.laneId,
     // The name of another lane is not at hand here; the lane that is being tried is nearly always the one.
-    laneAlias: result.laneId === lane.laneId ? lane.alias : result.laneId,
+    laneAlias: meta?.laneAlias ?? (result.laneId === lane.laneId ? lane.alias : result.laneId),
     attempts: previous,
     usage: isJsonObject(answer) ? readUsage(answer['usage']) : null,
     costs: paid === undefined ? NO_COSTS : { costMicros: paid.costMicros, meterMicros: paid.meterMicros },

@@ -1,14 +1,17 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Clock } from '../../core/clock.ts';
 import type { ServeRequestInput, ServeResult } from '../../core/contracts/completion.ts';
+import type { AttemptRecord } from '../../core/contracts/failure.ts';
 import { attemptKey } from '../../core/contracts/ids.ts';
 import type { Logger } from '../../core/log.ts';
 import type { ReplyChannel, ReplySink } from '../../core/reply.ts';
+import { endOfResult } from '../../store/end-of-result.ts';
 import type { LaneLogStore } from '../../store/lane-log.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
 import type { RequestDoc, RequestResult, RequestStore } from '../../store/requests.ts';
 import { costsOf, NO_COSTS, type CostMicros, type Costs } from '../../lanes/prices/costs.ts';
 import { entryOfResult } from './entry-of-result.ts';
+import { keepResult } from './keep-result.ts';
 import { requestEntry } from './request-entry.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { ownAnswer } from '../../core/failure-answer.ts';
@@ -31,7 +34,7 @@ export interface ServeRequestDeps {
 
 /**
  * Tries an interactive request on one lane. The answer is stored before the caller has it; a second answer to the same
- * request is paid for in the ledger and dropped.
+ * request is paid for in the ledger and dropped, and its sender passes on the one that is stored.
  */
 export function createServeRequest(deps: ServeRequestDeps) {
   return async function serveRequest(input: ServeRequestInput): Promise<ServeResult> {
@@ -65,10 +68,18 @@ async function endedBefore(
   await deps.laneLog.insertMissing([await entryOfResult(deps, request, result, input)]);
   const { laneId } = input.lane;
   const shared = { laneId, attempt: input.attempt, reachedUpstream: false, startedAt: deps.clock.now(), durationMs: 0 };
-  const reason = 'had its result before';
-  if (result.status === 200) return { ok: true, record: { ...shared, outcome: 'answered', reason } };
-  const failure = { class: 'caller_fault', answerStarted: false, reachedUpstream: false, reason } as const;
-  return { ok: false, record: { ...shared, outcome: 'caller_fault', reason }, failure };
+  const outcome = result.status === 200 ? 'answered' : 'caller_fault';
+  return endedWith(result, { ...shared, outcome, reason: HAD_ITS_RESULT });
+}
+
+const HAD_ITS_RESULT = 'had its result before';
+
+/** Nobody else is to be asked: the request has its result, though not of this attempt. */
+function endedWith({ status }: RequestResult, record: AttemptRecord): ServeResult {
+  if (status === 200) return { ok: true, record };
+  const { reachedUpstream } = record;
+  const failure = { class: 'caller_fault', answerStarted: false, reachedUpstream, reason: HAD_ITS_RESULT } as const;
+  return { ok: false, record, failure };
 }
 
 async function serve(
@@ -111,7 +122,8 @@ async function serve(
       attempts: attempt,
       meta,
     };
-    await persist(deps.log, () => storeEnd(deps, input, request, { tried, result, costs }));
+    const standing = await persist(deps.log, () => storeEnd(deps, input, request, { tried, result, costs }));
+    if (standing !== result) return passOn(deps, standing, sink, record);
     await sink?.send({ type: 'done', body: request.stream ? null : outcome.body, meta });
     return { ok: true, record };
   }
@@ -122,10 +134,25 @@ async function serve(
     const hints = billed === undefined ? {} : { shouldRetry: false };
     const attempts = previous.length + 1;
     const result = { status, body, laneId: lane.laneId, at: deps.clock.now(), attempts, ...hints };
-    await persist(deps.log, () => storeEnd(deps, input, request, { tried, result, costs }));
+    const standing = await persist(deps.log, () => storeEnd(deps, input, request, { tried, result, costs }));
+    if (standing !== result) return passOn(deps, standing, sink, record);
     await sink?.send({ type: 'failed', status, body, attempts, ...hints });
   }
   return { ok: false, record, failure };
+}
+
+/**
+ * Sends what another delivery, or another attempt, has stored meanwhile: it was taken for dead, and went on. Always with its body,
+ * so that a caller who has chunks of the dropped answer is told that it broke off.
+ */
+async function passOn(
+  { clock }: ServeRequestDeps,
+  standing: RequestResult,
+  sink: ReplySink | undefined,
+  record: AttemptRecord,
+): Promise<ServeResult> {
+  await sink?.send(endOfResult(standing, clock.now()));
+  return endedWith(standing, record);
 }
 
 /** What was paid, before anything else is stored. */
@@ -149,14 +176,20 @@ interface RequestEnd {
   readonly costs: Costs;
 }
 
-/** What the caller gets, and then its entry in the lane log. */
+/** What the caller gets, and then its entry in the lane log. Returns the result that stands. */
 async function storeEnd(
-  { requests, laneLog }: ServeRequestDeps,
-  { lane, previous }: ServeRequestInput,
+  deps: ServeRequestDeps,
+  input: ServeRequestInput,
   request: RequestDoc,
   { tried: { record, billed }, result, costs }: RequestEnd,
-): Promise<void> {
-  await requests.storeResult(request._id, result);
+): Promise<RequestResult> {
+  const { requests, laneLog } = deps;
+  const { lane, previous } = input;
+  const standing = await keepResult(requests, request._id, result);
+  if (standing !== result) {
+    await laneLog.insertMissing([await entryOfResult(deps, request, standing, input)]);
+    return standing;
+  }
   await laneLog.insertMissing([
     requestEntry(request, {
       httpStatus: result.status,
@@ -168,4 +201,5 @@ async function storeEnd(
       at: result.at,
     }),
   ]);
+  return result;
 }

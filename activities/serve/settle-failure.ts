@@ -5,6 +5,7 @@ import type { LaneLogStore } from '../../store/lane-log.ts';
 import type { RequestResult, RequestStore } from '../../store/requests.ts';
 import { costsOfFailures } from '../../lanes/prices/costs.ts';
 import { failureAnswer } from '../../core/failure-answer.ts';
+import { keepResult } from './keep-result.ts';
 import { requestEntry } from './request-entry.ts';
 
 interface SettleFailureDeps {
@@ -38,8 +39,9 @@ export function createSettleFailure({ requests, laneLog, replies, clock }: Settl
       attempts: attempts.length,
       ...hints,
     };
-    if (request.result === null && !(await requests.storeResult(request._id, own))) return;
-    const result = request.result ?? own;
+    const result = request.result ?? (await keepResult(requests, request._id, own));
+    // A lane has answered after all: it was taken for dead.
+    if (result.laneId !== null) return;
     await laneLog.insertMissing([
       requestEntry(request, {
         httpStatus: result.status,

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Clock } from '../../core/clock.ts';
 import { ApiError } from '../../core/errors.ts';
+import type { ReplyEnd } from '../../core/reply.ts';
 import type { Operation } from '../../core/lane-port.ts';
 import type { LaneDirectory } from '../../lanes/policy/lane-directory.ts';
 import type { LaneLoad } from '../../lanes/policy/lane-load.ts';
@@ -17,7 +18,6 @@ import { readWait } from './read-wait.ts';
 import { laneHeaders, metaHeaders } from './reply-headers.ts';
 import { CallerGone, type ReplyChunk, type RunCompletion } from './run-completion.ts';
 import { createEventStream, type EventStream, type StreamEvent } from './stream-reply.ts';
-import type { ReplyEnd } from './watch-completion.ts';
 
 /**
  * Images come as data URLs inside of the body, and a history of a million characters is not rare. A body is kept in one

@@ -10,10 +10,10 @@ import { ApiError } from '../../core/errors.ts';
 import type { Operation } from '../../core/lane-port.ts';
 import type { Logger } from '../../core/log.ts';
 import type { ReplyHub } from '../../core/reply-hub.ts';
-import type { ReplyEvent } from '../../core/reply.ts';
+import type { ReplyEnd, ReplyEvent } from '../../core/reply.ts';
 import type { RequestStore } from '../../store/requests.ts';
 import type { completionWorkflow } from '../../workflows/completion.ts';
-import { createWatchCompletion, type ReplyEnd } from './watch-completion.ts';
+import { createWatchCompletion } from './watch-completion.ts';
 
 export type ReplyChunk = Extract<ReplyEvent, { type: 'chunk' }>;
 

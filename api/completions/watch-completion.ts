@@ -4,35 +4,16 @@ import type { Clock } from '../../core/clock.ts';
 import { completionWorkflowId } from '../../core/contracts/ids.ts';
 import { ApiError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
-import type { ReplyEvent } from '../../core/reply.ts';
-import type { RequestResult, RequestStore } from '../../store/requests.ts';
+import type { ReplyEnd } from '../../core/reply.ts';
+import { endOfResult } from '../../store/end-of-result.ts';
+import type { RequestStore } from '../../store/requests.ts';
 import type { completionWorkflow } from '../../workflows/completion.ts';
-
-export type ReplyEnd = Exclude<ReplyEvent, { type: 'chunk' }>;
 
 export interface WatchCompletionDeps {
   readonly client: Client;
   readonly requests: RequestStore;
   readonly clock: Clock;
   readonly log: Logger;
-}
-
-/** A stored result as the end that its caller waits for. */
-export function endOfResult(result: RequestResult, now: number): ReplyEnd {
-  const { status, body, laneId, at, attempts = 0, meta, retryAfterMs, shouldRetry } = result;
-  if (laneId === null || status !== 200) {
-    return {
-      type: 'failed',
-      status,
-      body,
-      attempts,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.max(0, at + retryAfterMs - now) }),
-      ...(shouldRetry === undefined ? {} : { shouldRetry }),
-    };
-  }
-  // What an older result does not say is left out.
-  const unknown = { costMicros: null, meterMicros: null, ignoredParams: [] };
-  return { type: 'done', body, meta: meta ?? { laneId, laneAlias: laneId, attempts, ...unknown } };
 }
 
 /** A server that was away is asked again after this long; it is back within seconds when it is restarted. */

@@ -9,11 +9,11 @@ import { runPlan } from '../../core/contracts/run-plan.ts';
 import { COMPLETION_DEADLINE_MS } from '../../core/contracts/timings.ts';
 import { ApiError } from '../../core/errors.ts';
 import { failureAnswer, ownAnswer } from '../../core/failure-answer.ts';
+import type { ReplyEnd } from '../../core/reply.ts';
 import { attemptLane, recordOf } from '../../lanes/policy/attempt-lane.ts';
 import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
 import { costsOf, type CostMicros } from '../../lanes/prices/costs.ts';
 import { CallerGone, type CompletionCall } from '../completions/run-completion.ts';
-import type { ReplyEnd } from '../completions/watch-completion.ts';
 import { failedEntry, servedEntry } from './direct-entry.ts';
 import type { WriteBehind } from './write-behind.ts';
 

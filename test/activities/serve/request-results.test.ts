@@ -29,7 +29,12 @@ async function setUp(bodyBytes = 2) {
   const requestId = newRequestId();
   const sent: ReplyEvent[] = [];
   const calls: string[] = [];
-  const world = { outcome: (): LaneOutcome => ({ ok: true, body: '{"id":"x"}', usage, ignoredParams: [] }) };
+  const world = {
+    outcome: (): LaneOutcome => ({ ok: true, body: '{"id":"x"}', usage, ignoredParams: [] }),
+    /** What happens while the lane is at work. */
+    meanwhile: async (): Promise<unknown> => undefined,
+    storeResult: stores.requests.storeResult,
+  };
   const replyTo = { processId: 'p', url: 'http://127.0.0.1:1', token: 't' };
   const replies = {
     open: () => ({
@@ -42,6 +47,7 @@ async function setUp(bodyBytes = 2) {
     lane: {
       complete: async ({ requestId: called }: { requestId: string }) => {
         calls.push(called);
+        await world.meanwhile();
         return world.outcome();
       },
     },
@@ -51,7 +57,9 @@ async function setUp(bodyBytes = 2) {
     reportFailure: async () => undefined,
   };
   const pace = { noteInteractive: () => undefined };
-  const shared = { ...stores, replies, pace, clock, log: silentLog };
+  const storeResult: typeof world.storeResult = (id, result) => world.storeResult(id, result);
+  const requests = { ...stores.requests, storeResult };
+  const shared = { ...stores, requests, replies, pace, clock, log: silentLog };
   const serveRequest = createServeRequest({ ...shared, host: { find: () => hosted }, costMicros: () => 9 });
   const settleFailure = createSettleFailure(shared);
   await stores.requests.insertOnce({
@@ -120,6 +128,53 @@ describe('the result of a request', () => {
   });
 });
 
+describe('a result that another delivery has stored meanwhile', () => {
+  const meta = {
+    laneId: 'a',
+    laneAlias: 'first',
+    attempts: 1,
+    costMicros: 4,
+    meterMicros: 4,
+    ignoredParams: [],
+  };
+
+  it('is what the caller gets and the lane log has, while both answers are paid for', async () => {
+    const { requestId, world, sent, serve } = await setUp();
+    world.meanwhile = () =>
+      stores.requests.storeResult(requestId, { status: 200, body: '{"id":"first"}', laneId: 'a', at: 5, meta });
+    expect(await serve()).toMatchObject({ ok: true, record: { outcome: 'answered', reachedUpstream: true } });
+    expect(sent).toEqual([{ type: 'done', body: '{"id":"first"}', meta }]);
+    expect(await stores.laneLog.find(requestId)).toMatchObject({ laneAlias: 'first', costMicros: 4, at: 5 });
+    expect(await stores.ledger.listOfItem(requestId)).toMatchObject([{ costMicros: 9 }]);
+  });
+
+  it('ends the request also where it is an error, and asks nobody else', async () => {
+    const { requestId, world, sent, serve } = await setUp();
+    world.meanwhile = () =>
+      stores.requests.storeResult(requestId, { status: 400, body: '{"error":1}', laneId: 'a', at: 5, attempts: 1 });
+    expect(await serve()).toMatchObject({ ok: false, failure: { class: 'caller_fault' } });
+    expect(sent).toEqual([{ type: 'failed', status: 400, body: '{"error":1}', attempts: 1 }]);
+    expect(await stores.laneLog.find(requestId)).toMatchObject({ status: 'failed', httpStatus: 400 });
+  });
+
+  it('takes the place of a refusal as well', async () => {
+    const { requestId, world, sent, serve } = await setUp();
+    world.outcome = () => ({ ok: false, failure: plantFailure('caller_fault') });
+    world.meanwhile = () =>
+      stores.requests.storeResult(requestId, { status: 200, body: '{"id":"first"}', laneId: 'a', at: 5, meta });
+    expect(await serve()).toMatchObject({ ok: true });
+    expect(sent).toMatchObject([{ type: 'done', body: '{"id":"first"}' }]);
+  });
+
+  it('is its own where only the acknowledgement was lost', async () => {
+    const { requestId, world, sent, serve } = await setUp();
+    world.storeResult = async (id, result) => (await stores.requests.storeResult(id, result)) && false;
+    expect(await serve()).toMatchObject({ ok: true, record: { outcome: 'answered' } });
+    expect(sent).toMatchObject([{ type: 'done', body: '{"id":"x"}', meta: { laneAlias: 'a', costMicros: 9 } }]);
+    expect(await stores.laneLog.find(requestId)).toMatchObject({ costMicros: 9, attempts: [{ outcome: 'answered' }] });
+  });
+});
+
 describe('the error that no lane could avert', () => {
   const failure = plantFailure('window_exhausted');
 
@@ -137,6 +192,14 @@ describe('the error that no lane could avert', () => {
     await stores.requests.storeResult(requestId, { status: 429, body: '{"error":{}}', laneId: null, at: 5 });
     await settleFailure({ requestId, failure, attempts: [] });
     expect(sent).toMatchObject([{ type: 'failed', status: 429, body: '{"error":{}}' }]);
+    expect(await stores.laneLog.find(requestId)).toMatchObject({ status: 'failed', httpStatus: 429 });
+  });
+
+  it('is logged and told where only the acknowledgement of storing it was lost', async () => {
+    const { requestId, world, sent, settleFailure } = await setUp();
+    world.storeResult = async (id, result) => (await stores.requests.storeResult(id, result)) && false;
+    await settleFailure({ requestId, failure, attempts: [] });
+    expect(sent).toMatchObject([{ type: 'failed', status: 429 }]);
     expect(await stores.laneLog.find(requestId)).toMatchObject({ status: 'failed', httpStatus: 429 });
   });
 

@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CallerGone } from '../../../api/completions/run-completion.ts';
-import type { ReplyEnd } from '../../../api/completions/watch-completion.ts';
+import type { ReplyEnd } from '../../../core/reply.ts';
 import { createClaims, type Claims } from '../../../api/idempotency/claims.ts';
 import { createRunOnce, type RunOnce } from '../../../api/idempotency/run-once.ts';
 import { ApiError } from '../../../core/errors.ts';

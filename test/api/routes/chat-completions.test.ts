@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CallerGone, type CompletionCall, type RunCompletion } from '../../../api/completions/run-completion.ts';
-import type { ReplyEnd } from '../../../api/completions/watch-completion.ts';
+import type { ReplyEnd } from '../../../core/reply.ts';
 import { ApiError } from '../../../core/errors.ts';
 import { APP_KEY, createApiWorld, type ApiWorld } from '../../support/api-world.ts';
 import { plantLaneDoc } from '../../support/planted.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CompletionCall } from '../../../api/completions/run-completion.ts';
-import type { ReplyEnd } from '../../../api/completions/watch-completion.ts';
+import type { ReplyEnd } from '../../../core/reply.ts';
 import { APP_KEY, createApiWorld, type ApiWorld } from '../../support/api-world.ts';
 import { plantLaneDoc } from '../../support/planted.ts';
 
