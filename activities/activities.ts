@@ -20,7 +20,12 @@ import type {
   ProviderBatchTry,
   SubmittedBatch,
 } from '../core/contracts/provider-batch.ts';
-import type { ServeRequestInput, ServeResult, SettleFailureInput } from '../core/contracts/completion.ts';
+import type {
+  ServeRequestInput,
+  ServeResult,
+  SettleCancelledInput,
+  SettleFailureInput,
+} from '../core/contracts/completion.ts';
 
 /** Activities on a lane's own queue. Only workers that host the lane take them. */
 export interface LaneActivities {
@@ -47,6 +52,7 @@ export interface PlanningActivities {
 /** Outcomes of what no lane could answer. */
 export interface SettlingActivities {
   settleFailure(input: SettleFailureInput): Promise<void>;
+  settleCancelled(input: SettleCancelledInput): Promise<void>;
   settleLines(input: SettleLinesInput): Promise<void>;
 }
 

@@ -18,6 +18,7 @@ import { createProviderBatchActivities } from '../activities/provider-batch/prov
 import { createLineRecorder } from '../activities/serve/line-recorder.ts';
 import { createServeLines } from '../activities/serve/serve-lines.ts';
 import { createServeRequest } from '../activities/serve/serve-request.ts';
+import { createSettleCancelled } from '../activities/serve/settle-cancelled.ts';
 import { createSettleFailure } from '../activities/serve/settle-failure.ts';
 import { createSettleLines } from '../activities/serve/settle-lines.ts';
 import { createAnnounceBatch } from '../activities/webhooks/announce-batch.ts';
@@ -169,6 +170,7 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
     planLanesFor: createPlanLanesFor(planning),
     planProviderBatch: createPlanProviderBatch(planning),
     settleFailure: createSettleFailure({ ...stores, replies, clock }),
+    settleCancelled: createSettleCancelled({ ...stores, clock }),
     settleLines: createSettleLines({ chunkReader, recorder, clock }),
     loadChunk: ({ batchId, chunkIndex }) => chunkReader.pendingLines(batchId, chunkIndex),
     validateBatch: createValidateBatch({

@@ -1,4 +1,5 @@
 import type { ServeRequestInput } from '../../core/contracts/completion.ts';
+import type { LaneRef } from '../../core/contracts/lane.ts';
 import { isJsonObject, parseJson } from '../../core/wire/json-object.ts';
 import { readUsage } from '../../core/wire/usage.ts';
 import type { LaneLogDoc } from '../../store/lane-log.ts';
@@ -12,7 +13,7 @@ export async function entryOfResult(
   { ledger }: { readonly ledger: Pick<LedgerStore, 'listOfItem'> },
   request: RequestDoc,
   result: RequestResult,
-  { lane, previous }: Pick<ServeRequestInput, 'lane' | 'previous'>,
+  { lane, previous }: Pick<ServeRequestInput, 'previous'> & { readonly lane?: LaneRef },
 ): Promise<LaneLogDoc> {
   const { meta } = result;
   // An answer says itself what it cost; of others the ledger knows whether they did.
@@ -22,7 +23,7 @@ export async function entryOfResult(
     httpStatus: result.status,
     laneId: result.laneId,
     // The name of another lane is not at hand here; the lane that is being tried is nearly always the one.
-    laneAlias: meta?.laneAlias ?? (result.laneId === lane.laneId ? lane.alias : result.laneId),
+    laneAlias: meta?.laneAlias ?? (result.laneId === lane?.laneId ? lane.alias : result.laneId),
     attempts: previous,
     usage: isJsonObject(answer) ? readUsage(answer['usage']) : null,
     costs: paid === undefined ? NO_COSTS : { costMicros: paid.costMicros, meterMicros: paid.meterMicros },

@@ -5,8 +5,8 @@ import type { LaneLogDoc } from '../../store/lane-log.ts';
 import type { RequestDoc } from '../../store/requests.ts';
 
 export interface RequestFacts {
-  /** What the caller got. */
-  readonly httpStatus: number;
+  /** What the caller got; null when it had left. */
+  readonly httpStatus: number | null;
   /** The lane whose answer or refusal that is; null when it is in our words. */
   readonly laneId: string | null;
   readonly laneAlias: string | null;

@@ -21,7 +21,8 @@ export interface TriedLane {
 
 /**
  * One attempt on one lane: its slot, the call, and what it says of the lane.
- * @throws CancelledFailure when Temporal cancelled the activity (the request was cancelled, or the worker stops)
+ * @throws CancelledFailure when Temporal cancelled the activity (the request was cancelled, or the worker stops). Its details are
+ *   the record of the attempt: what was on its way may be paid for
  */
 export async function tryLane(host: LaneHost, clock: Clock, call: ActivityTry): Promise<TriedLane> {
   const { cancellationSignal } = Context.current();
@@ -34,8 +35,9 @@ export async function tryLane(host: LaneHost, clock: Clock, call: ActivityTry): 
   call.onEnd?.(given);
   const outcome = storable(given, call.stream);
   const billed = given.ok ? { billed: { usage: given.usage } } : {};
+  const record = recordOf(call, outcome, startedAt, clock.now());
   if (!outcome.ok && outcome.failure.class === 'cancelled' && cancellationSignal.aborted) {
-    throw new CancelledFailure('the request was cancelled or the worker stops');
+    throw new CancelledFailure('the request was cancelled or the worker stops', [record]);
   }
-  return { outcome, record: recordOf(call, outcome, startedAt, clock.now()), ...billed };
+  return { outcome, record, ...billed };
 }

@@ -47,6 +47,12 @@ export type ServeResult =
   | { readonly ok: true; readonly record: AttemptRecord }
   | { readonly ok: false; readonly record: AttemptRecord; readonly failure: AttemptFailure };
 
+/** Input of the activity that writes down a request whose caller has left. */
+export interface SettleCancelledInput {
+  readonly requestId: string;
+  readonly attempts: readonly AttemptRecord[];
+}
+
 /** Input of the activity that tells the caller that no lane could answer. */
 export interface SettleFailureInput {
   readonly requestId: string;

@@ -6,6 +6,7 @@ import type {
   CompletionInput,
   ServeRequestInput,
   ServeResult,
+  SettleCancelledInput,
   SettleFailureInput,
 } from '../../core/contracts/completion.ts';
 import type { AttemptFailure, FailureClass } from '../../core/contracts/failure.ts';
@@ -23,11 +24,15 @@ let temporal: TestTemporal;
 let lanes: { a: Serve; b: Serve };
 let served: ServeRequestInput[];
 let settled: SettleFailureInput[];
+let cancelled: SettleCancelledInput[];
 let runs = 0;
 
 beforeAll(async () => {
   temporal = await openTestTemporal();
-  await temporal.serveWorkflows({ settleFailure: async (input: SettleFailureInput) => void settled.push(input) });
+  await temporal.serveWorkflows({
+    settleFailure: async (input: SettleFailureInput) => void settled.push(input),
+    settleCancelled: async (input: SettleCancelledInput) => void cancelled.push(input),
+  });
   for (const laneId of ['a', 'b'] as const) {
     await temporal.serveLane(laneId, {
       serveRequest: (input) => {
@@ -41,6 +46,7 @@ afterAll(() => temporal.release());
 beforeEach(() => {
   served = [];
   settled = [];
+  cancelled = [];
   lanes = { a: answer, b: answer };
 });
 
@@ -212,5 +218,64 @@ describe('a completion', () => {
     expect(attemptEnded).toBe(true);
     expect(lanesAsked()).toEqual(['a']);
     expect(settled).toEqual([]);
+  });
+});
+
+describe('a completion whose caller has left', () => {
+  const isCancelled = async (
+    handle: WorkflowHandleWithFirstExecutionRunId<typeof completionWorkflow>,
+  ): Promise<boolean> => {
+    const error: unknown = await handle.result().catch((cause: unknown) => cause);
+    return error instanceof WorkflowFailedError && error.cause instanceof CancelledFailure;
+  };
+
+  it('is written down with the attempts that were made and the one that was under way', async () => {
+    lanes.a = fail('window_exhausted');
+    lanes.b = async (input) => {
+      const context = Context.current();
+      const beat = setInterval(() => context.heartbeat(), 50);
+      try {
+        return await context.cancelled.then(() => answer(input));
+      } catch {
+        throw new CancelledFailure('the request was cancelled', [record(input, 'cancelled')]);
+      } finally {
+        clearInterval(beat);
+      }
+    };
+    const handle = await start();
+    await vi.waitFor(() => expect(served).toHaveLength(2), { timeout: 10_000 });
+    await handle.cancel();
+    expect(await isCancelled(handle)).toBe(true);
+    expect(cancelled).toMatchObject([
+      {
+        requestId: expect.stringMatching(/^req_/) as string,
+        attempts: [
+          { laneId: 'a', outcome: 'window_exhausted' },
+          { laneId: 'b', outcome: 'cancelled', reachedUpstream: true },
+        ],
+      },
+    ]);
+  });
+
+  it('is written down when it waits between two attempts', async () => {
+    lanes.a = fail('rate_limited', { unavailableUntil: Date.now() + 4_000 });
+    const handle = await start({ plan: [plantLane('a')] });
+    await vi.waitFor(() => expect(served).toHaveLength(1), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await waits(handle)).toHaveLength(1), { timeout: 10_000 });
+    await handle.cancel();
+    expect(await isCancelled(handle)).toBe(true);
+    expect(cancelled).toMatchObject([{ attempts: [{ outcome: 'rate_limited' }] }]);
+  });
+
+  it('is written down when its lane notices that before the cancellation comes', async () => {
+    lanes.a = fail('cancelled');
+    expect(await (await start()).result()).toMatchObject({ answered: false });
+    expect(cancelled).toMatchObject([{ attempts: [{ laneId: 'a', outcome: 'cancelled' }] }]);
+    expect(settled).toEqual([]);
+  });
+
+  it('is not written down here when it was answered', async () => {
+    await (await start()).result();
+    expect(cancelled).toEqual([]);
   });
 });

@@ -173,6 +173,13 @@ describe('an attempt that is given up', () => {
     expect(slots.inUse).toBe(0);
   });
 
+  it('says in the cancellation how far it had come', async () => {
+    const { environment, run } = setUp(untilAborted);
+    const trying = run();
+    environment.cancel();
+    await expect(trying).rejects.toMatchObject({ details: [{ laneId: 'a', attempt: 3, outcome: 'cancelled' }] });
+  });
+
   it('is a cancellation for Temporal while it waits for its slot, too', async () => {
     const { environment, slots, run } = setUp();
     const release = await slots.acquire('batch', new AbortController().signal);
