@@ -1,4 +1,9 @@
-import { WorkflowExecutionAlreadyStartedError, type Client, type WorkflowStartOptions } from '@temporalio/client';
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  type Client,
+  type WorkflowStartOptions,
+} from '@temporalio/client';
 import { fitsDocument } from '../../core/answer-limit.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Drill } from '../../core/contracts/drill.ts';
@@ -99,6 +104,8 @@ export function createRunCompletion(deps: RunCompletionDeps) {
     let watchdog: NodeJS.Timeout | undefined;
     let over = false;
     let started: Promise<void> | undefined;
+    let isStartAsked = false;
+    let isStartFailed = false;
     const isWaitedFor = (): boolean => !over && clock.now() < deadlineAt + AFTER_DEADLINE_MS;
 
     const replied = new Promise<ReplyEnd>((resolve, reject) => {
@@ -123,6 +130,7 @@ export function createRunCompletion(deps: RunCompletionDeps) {
           expireAt: createdAt + KEEP_REQUEST_MS,
           result: null,
         });
+        isStartAsked = true;
         await startOnce({
           workflowId,
           taskQueue: WORKFLOW_TASK_QUEUE,
@@ -153,6 +161,7 @@ export function createRunCompletion(deps: RunCompletionDeps) {
       };
       started = start();
       started.catch((cause: unknown) => {
+        isStartFailed = true;
         reject(
           new ApiError(
             'server_is_overloaded',
@@ -166,14 +175,22 @@ export function createRunCompletion(deps: RunCompletionDeps) {
       });
     });
 
+    const callOff = async (): Promise<void> => {
+      // Not before it is started: there would be nothing to cancel, and it would run for nobody.
+      await started?.catch(() => undefined);
+      // A start that has failed for us may have succeeded at the server.
+      if (isStartAsked) await client.workflow.getHandle(workflowId).cancel();
+    };
+
     try {
       return await replied;
     } catch (error) {
-      if (!(error instanceof CallerGone) || call.outlivesCaller === true) throw error;
-      // Not before it is started: there would be nothing to cancel, and it would run for nobody.
-      started
-        ?.then(() => client.workflow.getHandle(workflowId).cancel())
-        .catch((cause: unknown) => log.info({ err: cause, requestId }, 'a completion could not be cancelled'));
+      if ((error instanceof CallerGone || isStartFailed) && call.outlivesCaller !== true) {
+        callOff().catch((cause: unknown) => {
+          if (cause instanceof WorkflowNotFoundError) return;
+          log.info({ err: cause, requestId }, 'a completion could not be cancelled');
+        });
+      }
       throw error;
     } finally {
       over = true;
