@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Logger } from '../core/log.ts';
 import type { ReplyHub } from '../core/reply-hub.ts';
-import type { ReplyEvent } from '../core/reply.ts';
+import { REPLY_PROCESS_HEADER, type ReplyEvent } from '../core/reply.ts';
 import { splitLines } from '../core/wire/line-splitter.ts';
 
 /** A whole answer is one line: JSON in JSON, so up to twice the longest answer of a lane. */
@@ -10,7 +10,8 @@ const MAX_EVENT_BYTES = 128 * 1024 * 1024;
 
 /**
  * The internal port, on which workers in other processes deliver answers: `POST /internal/replies/{requestId}` with the
- * request's one-time token and JSON lines as the body. 204 when all was taken, 410 as soon as nobody waits.
+ * request's one-time token and JSON lines as the body. 204 when all was taken, 410 as soon as nobody waits, 421 when another api
+ * process is meant: one address may stand for several, behind a balancer or on several machines. Every answer names this process.
  */
 export function createInternalApp(hub: ReplyHub, logger: Logger): FastifyInstance {
   const base: FastifyBaseLogger = logger;
@@ -23,6 +24,9 @@ export function createInternalApp(hub: ReplyHub, logger: Logger): FastifyInstanc
   app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload));
 
   app.post<{ Params: { requestId: string } }>('/internal/replies/:requestId', async (request, reply) => {
+    reply.header(REPLY_PROCESS_HEADER, hub.processId);
+    const meant = request.headers[REPLY_PROCESS_HEADER];
+    if (meant !== undefined && meant !== hub.processId) return reply.code(421).header('connection', 'close').send();
     const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
     const sink = hub.connect(request.params.requestId, token);
     if (sink === null) return reply.code(410).header('connection', 'close').send();

@@ -3,6 +3,9 @@
  * Everything that goes through it is also stored; losing the channel loses time, never an answer.
  */
 
+/** Header of the internal port, both ways: the id of the api process that is meant, and of the one that answers. */
+export const REPLY_PROCESS_HEADER = 'x-flatlane-process';
+
 /** Where the caller waits. Kept with the request's body in MongoDB, never in a workflow's history. */
 export interface ReplyAddress {
   /** The api process that holds the connection. */

@@ -3,7 +3,23 @@ import { PassThrough } from 'node:stream';
 import { request, type Dispatcher } from 'undici';
 import type { ReplyHub } from '../core/reply-hub.ts';
 import type { Logger } from '../core/log.ts';
-import type { ReplyAddress, ReplyChannel, ReplyEvent, ReplySink } from '../core/reply.ts';
+import {
+  REPLY_PROCESS_HEADER,
+  type ReplyAddress,
+  type ReplyChannel,
+  type ReplyEvent,
+  type ReplySink,
+} from '../core/reply.ts';
+
+/**
+ * How long an activity waits for the api to say that it has all of an answer. It is stored before it is sent, so after this long the
+ * api finds it in the database; a connection that is cut without a word would hold the activity for a quarter of an hour. Connecting
+ * is given up after as long, by undici.
+ */
+const CLOSE_LIMIT_MS = 10_000;
+
+/** A caller who takes a long answer slowly has it within this time after its end, or not at all. */
+const LINGER_LIMIT_MS = 5 * 60_000;
 
 /** A sink into nowhere: the answer is stored, and whoever still waits for it reads it there. */
 const nobody: ReplySink = {
@@ -29,18 +45,30 @@ export function createReplyChannel(hub: ReplyHub | undefined, dispatcher: Dispat
 function openRemote(requestId: string, address: ReplyAddress, dispatcher: Dispatcher, log: Logger): ReplySink {
   const body = new PassThrough();
   const gone = new AbortController();
+  const cut = new AbortController();
   // The api answers when the caller has all of it, or at once when nobody waits: either way nothing more is wanted.
   const answered = request(new URL(`/internal/replies/${requestId}`, address.url), {
     dispatcher,
     method: 'POST',
-    headers: { authorization: `Bearer ${address.token}`, 'content-type': 'application/x-ndjson' },
+    headers: {
+      authorization: `Bearer ${address.token}`,
+      'content-type': 'application/x-ndjson',
+      [REPLY_PROCESS_HEADER]: address.processId,
+    },
     body,
+    signal: cut.signal,
     headersTimeout: 0,
     bodyTimeout: 0,
   })
     .then(async (response) => {
       await response.body.dump();
-      if (response.statusCode !== 204) gone.abort();
+      const { statusCode, headers } = response;
+      if (statusCode === 204) return;
+      // Of the caller nobody knows but the process that holds the connection: a balancer may lead to another, which knows none.
+      if (statusCode !== 410 || headers[REPLY_PROCESS_HEADER] !== address.processId) {
+        throw new Error(`the address of the api process answered with status ${statusCode}`);
+      }
+      gone.abort();
     })
     .catch((error: unknown) => {
       log.info({ err: error, requestId }, 'the reply channel was lost; the answer stays in the database');
@@ -60,7 +88,19 @@ function openRemote(requestId: string, address: ReplyAddress, dispatcher: Dispat
     },
     async close() {
       body.end();
-      await answered;
+      const linger = setTimeout(() => cut.abort(), LINGER_LIMIT_MS).unref();
+      void answered.then(() => clearTimeout(linger));
+      await within(CLOSE_LIMIT_MS, answered);
     },
   };
+}
+
+/** Resolves when `over` does, or after a time in milliseconds. */
+async function within(limitMs: number, over: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limitMs);
+  });
+  await Promise.race([over, limit]);
+  clearTimeout(timer);
 }

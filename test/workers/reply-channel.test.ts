@@ -147,6 +147,49 @@ describe('the reply channel to an api in another process', () => {
   });
 });
 
+describe('an address that leads to another api process', () => {
+  it('is no sign that the caller is gone: the answer stays in the database', async () => {
+    const { hub, received } = await setUpRemote();
+    const elsewhere = createInternalApp(createReplyHub('proc_other'), silentLog);
+    const url = await elsewhere.listen({ host: '127.0.0.1', port: 0 });
+    closing.push(() => elsewhere.close());
+    const { log, lines } = keptLog();
+    const sink = createReplyChannel(undefined, dispatcher, log).open('req_1', {
+      processId: hub.processId,
+      url,
+      token: 'x',
+    });
+    await vi.waitFor(() => expect(lines.join('')).toContain('the reply channel was lost'));
+    expect(await sink.send(done)).toBe(false);
+    await sink.close();
+    expect(sink.callerGone.aborted).toBe(false);
+    expect(received).toEqual([]);
+  });
+
+  it('is refused by that process with 421, also with the right token', async () => {
+    const hub = createReplyHub('proc_other');
+    const app = createInternalApp(hub, silentLog);
+    closing.push(() => app.close());
+    const { token } = hub.expect('req_1', async () => true);
+    closing.push(async () => hub.forget('req_1'));
+    const post = (processId?: string) =>
+      app.inject({
+        method: 'POST',
+        url: '/internal/replies/req_1',
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/x-ndjson',
+          ...(processId === undefined ? {} : { 'x-flatlane-process': processId }),
+        },
+        payload: '\n',
+      });
+    expect((await post('proc_api')).statusCode).toBe(421);
+    expect((await post('proc_other')).statusCode).toBe(204);
+    // A worker of an earlier version names none.
+    expect((await post()).statusCode).toBe(204);
+  });
+});
+
 describe('a reply channel that is lost', () => {
   async function listen(server: Server): Promise<string> {
     server.listen(0, '127.0.0.1');
@@ -165,6 +208,40 @@ describe('a reply channel that is lost', () => {
     expect(await sink.send(chunk())).toBe(false);
     await sink.close();
     expect(sink.callerGone.aborted).toBe(false);
+  });
+
+  it.each([410, 404, 502])('takes a %i of somebody else for no word of the caller', async (status) => {
+    const url = await listen(createServer((_request, response) => response.writeHead(status).end()));
+    const { log, lines } = keptLog();
+    const sink = createReplyChannel(undefined, dispatcher, log).open('req_1', { processId: 'p', url, token: 't' });
+    await vi.waitFor(() => expect(lines.join('')).toContain('the reply channel was lost'));
+    await sink.close();
+    expect(sink.callerGone.aborted).toBe(false);
+  });
+
+  it('holds nobody up for more than ten seconds when the other side says nothing any more', async () => {
+    let connected = 0;
+    const url = await listen(createServer(() => (connected += 1)));
+    const sink = createReplyChannel(undefined, dispatcher, silentLog).open('req_1', {
+      processId: 'p',
+      url,
+      token: 't',
+    });
+    expect(await sink.send(done)).toBe(true);
+    await vi.waitFor(() => expect(connected).toBe(1));
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      let isClosed = false;
+      const closed = sink.close().then(() => (isClosed = true));
+      await vi.advanceTimersByTimeAsync(9_999);
+      expect(isClosed).toBe(false);
+      await vi.advanceTimersByTimeAsync(1);
+      await closed;
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(sink.callerGone.aborted).toBe(false);
+    await dispatcher.destroy();
   });
 
   it('does the same when nobody listens', async () => {
