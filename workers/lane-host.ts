@@ -31,6 +31,8 @@ export interface RunningLaneHost extends LaneHost {
 export function createLaneHost(deps: LaneHostDeps): RunningLaneHost {
   const { lanes, hostId, log } = deps;
   const hosted = new Map<string, { hosted: Hosted; stopServing: () => Promise<void> }>();
+  /** Lanes that end, with what is under way on them: up to half a minute, in which the others must not wait. */
+  const ending = new Map<string, Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> = Promise.resolve();
   let stopped = false;
@@ -57,11 +59,21 @@ export function createLaneHost(deps: LaneHostDeps): RunningLaneHost {
     log.info({ laneId: doc._id, lane: doc.alias, kind: doc.kind }, 'a lane is hosted');
   };
 
-  const end = async (laneId: string): Promise<void> => {
+  const end = (laneId: string): void => {
     const entry = hosted.get(laneId);
+    if (entry === undefined) return;
     hosted.delete(laneId);
-    await entry?.stopServing();
-    await entry?.hosted.stop();
+    const stop = async (): Promise<void> => {
+      try {
+        await entry.stopServing();
+      } finally {
+        await entry.hosted.stop();
+      }
+    };
+    const over = stop()
+      .catch((error: unknown) => log.warn({ err: error, laneId }, 'a lane could not be stopped'))
+      .finally(() => ending.delete(laneId));
+    ending.set(laneId, over);
   };
 
   const tryToBegin = async (doc: LaneDoc): Promise<void> => {
@@ -79,13 +91,14 @@ export function createLaneHost(deps: LaneHostDeps): RunningLaneHost {
   const look = async (): Promise<void> => {
     const docs = await lanes.list();
     for (const doc of docs) {
-      if (hosted.get(doc._id)?.hosted.lost() === true) await end(doc._id);
+      if (hosted.get(doc._id)?.hosted.lost() === true) end(doc._id);
       const entry = hosted.get(doc._id);
       if (entry !== undefined) entry.hosted.refresh(doc);
-      else await tryToBegin(doc);
+      // One that ends is begun anew by a later look: it is served once at a time.
+      else if (!ending.has(doc._id)) await tryToBegin(doc);
     }
     const known = new Set(docs.map((doc) => doc._id));
-    for (const laneId of hosted.keys()) if (!known.has(laneId)) await end(laneId);
+    for (const laneId of hosted.keys()) if (!known.has(laneId)) end(laneId);
   };
 
   const lookAgain = (): void => {
@@ -107,10 +120,8 @@ export function createLaneHost(deps: LaneHostDeps): RunningLaneHost {
       stopped = true;
       clearTimeout(timer);
       await looking;
-      const ended = await Promise.allSettled([...hosted.keys()].map(end));
-      for (const end of ended) {
-        if (end.status === 'rejected') log.warn({ err: end.reason as unknown }, 'a lane could not be stopped');
-      }
+      for (const laneId of hosted.keys()) end(laneId);
+      await Promise.all(ending.values());
     },
   };
 }

@@ -13,7 +13,15 @@ afterEach(async () => {
 function setUp(docs: LaneDoc[]) {
   const events: string[] = [];
   const { log, lines } = keptLog();
-  const world = { docs, failServe: false, failHost: false, claims: true, lost: false };
+  const world = {
+    docs,
+    failServe: false,
+    failHost: false,
+    claims: true,
+    lost: false,
+    /** What a lane that ends still has under way. */
+    underWay: async (_laneId: string): Promise<void> => undefined,
+  };
   const hostLane = (doc: LaneDoc): Hosted => {
     if (world.failHost) throw new Error('sealed with another key');
     events.push(`host ${doc._id}`);
@@ -32,7 +40,10 @@ function setUp(docs: LaneDoc[]) {
     serve: async (laneId, concurrency) => {
       if (world.failServe) throw new Error('Temporal is away');
       events.push(`serve ${laneId} ${concurrency} ${host.find(laneId) === undefined ? 'too early' : 'findable'}`);
-      return async () => void events.push(`end serving ${laneId}`);
+      return async () => {
+        await world.underWay(laneId);
+        events.push(`end serving ${laneId}`);
+      };
     },
     log,
     lanes: {
@@ -133,6 +144,53 @@ describe('the lane host', () => {
       'host k',
       'serve k 4 findable',
     ]);
+  });
+
+  it('goes on looking after the others while a lane ends, and begins that one anew only afterwards', async () => {
+    const { host, world, events } = setUp([plantLaneDoc('slow'), plantLaneDoc('other')]);
+    await host.start();
+    let finish: () => void = () => undefined;
+    world.underWay = (laneId) =>
+      laneId === 'slow'
+        ? new Promise((resolve) => {
+            finish = resolve;
+          })
+        : Promise.resolve();
+    world.docs = [plantLaneDoc('other', { state: 'off' }), plantLaneDoc('new')];
+    await eventually(() => expect(events).toContain('refresh other off'));
+    await eventually(() => expect(host.find('new')).toBeDefined());
+    expect(host.find('slow')).toBeUndefined();
+    // It is back while its end is under way.
+    world.docs = [...world.docs, plantLaneDoc('slow')];
+    const looks = events.length;
+    await eventually(() => expect(events.length).toBeGreaterThan(looks + 4));
+    expect(events.filter((event) => event === 'host slow')).toHaveLength(1);
+    world.underWay = () => Promise.resolve();
+    finish();
+    await eventually(() => expect(host.find('slow')).toBeDefined());
+    expect(events.indexOf('stop slow')).toBeLessThan(events.lastIndexOf('host slow'));
+  });
+
+  it('waits for lanes that end when it is stopped, and says which could not be', async () => {
+    const { host, world, events, lines } = setUp([plantLaneDoc('slow'), plantLaneDoc('bad')]);
+    await host.start();
+    let finish: () => void = () => undefined;
+    world.underWay = (laneId) =>
+      laneId === 'bad'
+        ? Promise.reject(new Error('Temporal is away'))
+        : new Promise((resolve) => {
+            finish = resolve;
+          });
+    world.docs = [];
+    await eventually(() => expect(host.find('slow')).toBeUndefined());
+    let isStopped = false;
+    const stopping = host.stop().then(() => (isStopped = true));
+    await eventually(() => expect(events).toContain('stop bad'));
+    expect(isStopped).toBe(false);
+    finish();
+    await stopping;
+    expect(events).toContain('stop slow');
+    expect(lines.filter((line) => line.includes('a lane could not be stopped'))).toHaveLength(1);
   });
 
   it('ends all that it hosts when it is stopped: first the tasks, then the lane', async () => {
