@@ -24,6 +24,8 @@ interface HostPlanLaneDeps {
   readonly codexConfig: readonly string[];
   /** Why plan lanes must stay closed on this machine; undefined when the self-test was passed. */
   readonly selfTest: Promise<string | undefined>;
+  /** Another way to make the account; the Codex CLI unless set. */
+  readonly createAccount?: typeof createCodexAccount;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -45,9 +47,14 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
   const folder = join(deps.dataDir, 'accounts', laneId);
   const accessToken = doc.sealedKey === null ? undefined : deps.secretBox.open(doc.sealedKey, laneSecretPlace(laneId));
   let lost = false;
+  let isHomeLost = false;
   const unlock = await lockHome(deps.dataDir, laneId, () => {
     log.error('the lock of an account’s home was lost; its process is ended and started anew');
     lost = true;
+    isHomeLost = true;
+    // At once, whatever is under way: another process may have the home by now, and a refresh token can be used once.
+    clearTimeout(startAgain);
+    account.stop().catch((error: unknown) => log.error({ err: error }, 'an account’s process could not be ended'));
   });
   let handledWish = -1;
   let current = doc;
@@ -60,7 +67,8 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
     );
   };
 
-  const account = createCodexAccount({
+  let startAgain: NodeJS.Timeout | undefined;
+  const account = (deps.createAccount ?? createCodexAccount)({
     accountId: laneId,
     alias,
     homeDir: join(folder, 'home'),
@@ -127,12 +135,13 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
       log.info('a sign-in was not completed; the code is void');
     }),
   );
-  let startAgain: NodeJS.Timeout | undefined;
   const start = async (): Promise<void> => {
+    if (isHomeLost) return;
     handledWish = current.loginWish;
     try {
       await takeIn(await account.start());
     } catch (error) {
+      if (isHomeLost) return;
       log.warn({ err: error }, 'an account could not be started; trying again');
       startAgain = setTimeout(() => chore('start', start), START_AGAIN_MS);
       const state = health.state === 'signing_in' ? 'signing_in' : 'unhealthy';
@@ -170,6 +179,8 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
     lane: {
       ...health,
       lane: account.lane,
+      availability: (priority) =>
+        isHomeLost ? { open: false, why: 'another process may have its home' } : health.availability(priority),
       acquire: createProbeGate(
         () => health.needsProbe(),
         async (priority, signal) => {

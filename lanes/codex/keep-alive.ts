@@ -16,6 +16,8 @@ export interface KeptProcess {
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 30_000;
 
+const BEING_STOPPED = 'The Codex process is being stopped.';
+
 /** A process that lived this long was healthy: the next delay is the first again. */
 const HEALTHY_AFTER_MS = 60_000;
 
@@ -27,6 +29,7 @@ export function createKeptProcess(deps: {
 }): KeptProcess {
   const { startProcess, onUp, log } = deps;
   let current: CodexProcess | undefined;
+  let comingUp: CodexProcess | undefined;
   let stopped = false;
   let delayMs = FIRST_DELAY_MS;
   let timer: NodeJS.Timeout | undefined;
@@ -41,15 +44,19 @@ export function createKeptProcess(deps: {
   const launch = async (): Promise<CodexProcess> => {
     const process = await startProcess();
     const startedAt = performance.now();
+    comingUp = process;
     try {
+      if (stopped) throw new Error(BEING_STOPPED);
       await onUp(process);
     } catch (cause) {
       await process.stop();
       throw cause;
+    } finally {
+      comingUp = undefined;
     }
     if (stopped) {
       await process.stop();
-      throw new Error('The Codex process is being stopped.');
+      throw new Error(BEING_STOPPED);
     }
     current = process;
     release(process);
@@ -97,6 +104,8 @@ export function createKeptProcess(deps: {
       stopped = true;
       clearTimeout(timer);
       release(undefined);
+      // Not only when it is up: whoever has it stopped may not let it live that long.
+      await comingUp?.stop();
       await starting?.catch(() => undefined);
       await current?.stop();
     },

@@ -55,6 +55,19 @@ describe('createKeptProcess', () => {
     expect(await waiting).toBe(second);
   });
 
+  it('ends a process also while it comes up, and lets nobody have it', async () => {
+    const first = fakeProcess(1);
+    // It is read from it whether it is signed in: that ends with the process.
+    const { keeper } = kept([async () => first], () =>
+      first.exited.then(() => Promise.reject(new Error('it is gone'))),
+    );
+    const starting = keeper.start().catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(0);
+    await keeper.stop();
+    expect(await starting).toMatchObject({ message: 'it is gone' });
+    expect(keeper.current()).toBeUndefined();
+  });
+
   it('waits longer after each start that fails, and 30 s at most', async () => {
     const first = fakeProcess(1);
     const { keeper, started } = kept([async () => first]);

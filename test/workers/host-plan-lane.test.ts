@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../core/clock.ts';
+import { createSecretBox } from '../../core/secret-box.ts';
+import type { AccountStatus, CodexAccount } from '../../lanes/codex/codex-account.ts';
+import { UNKNOWN_WINDOWS } from '../../lanes/codex/plan-windows.ts';
+import { createStores, type Stores } from '../../store/stores.ts';
+import { hostPlanLane } from '../../workers/host-plan-lane.ts';
+import type { Hosted } from '../../workers/hosted.ts';
+import { createTemporaryFolder } from '../stack/temporary-folder.ts';
+import { openTestDatabase, type TestDatabase } from '../support/mongodb.ts';
+import { keptLog, plantLaneDoc } from '../support/planted.ts';
+
+let database: TestDatabase;
+let stores: Stores;
+beforeAll(async () => {
+  database = await openTestDatabase();
+  stores = createStores(database.db);
+});
+afterAll(() => database.release());
+
+let hosted: Hosted | undefined;
+afterEach(async () => {
+  await hosted?.stop();
+  hosted = undefined;
+});
+
+const READY: AccountStatus = { state: 'ready', models: ['m'], windows: UNKNOWN_WINDOWS, configWarnings: [] };
+
+/** A hosted account with a real lock, whose process the test has in hand. */
+async function setUp(world: { start?: () => Promise<AccountStatus> } = {}) {
+  const dataDir = await createTemporaryFolder();
+  const { log, lines } = keptLog();
+  const seen = { started: 0, stopped: 0 };
+  const account = {
+    lane: {},
+    login: { start: () => Promise.reject(new Error('nobody signs in')), cancel: async () => undefined },
+    start: () => {
+      seen.started += 1;
+      return world.start?.() ?? Promise.resolve(READY);
+    },
+    stop: async () => void (seen.stopped += 1),
+    status: () => READY,
+    onLoginCompleted: () => () => undefined,
+    readWindows: async () => UNKNOWN_WINDOWS,
+  } as unknown as CodexAccount;
+  const doc = plantLaneDoc('0a1b2c3d4e5f', { kind: 'plan' });
+  hosted = await hostPlanLane(
+    {
+      lanes: stores.lanes,
+      samples: stores.windowSamples,
+      secretBox: createSecretBox(randomBytes(32).toString('base64')),
+      dataDir,
+      codexEnvironment: {},
+      codexConfig: [],
+      selfTest: Promise.resolve(undefined),
+      createAccount: () => account,
+      clock: systemClock,
+      log,
+    },
+    doc,
+  );
+  /** As after a sleep of the machine: the lock is another's, which is noticed at the next sign of life, within two seconds. */
+  const loseLock = (): Promise<void> =>
+    rm(join(dataDir, 'locks', `account-${doc._id}.lock`), { recursive: true, force: true });
+  return { hosted, seen, lines, loseLock };
+}
+
+const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 15_000, interval: 50 });
+
+describe('an account whose home may be another process’s', () => {
+  it('has its own process ended at once, takes nothing more, and waits to be begun anew', async () => {
+    const { hosted: running, seen, loseLock } = await setUp();
+    await soon(() => expect(seen.started).toBe(1));
+    expect(running.lane.availability()).toEqual({ open: true });
+    await loseLock();
+    await soon(() => expect(seen.stopped).toBe(1));
+    expect(running.lost()).toBe(true);
+    expect(running.lane.availability()).toEqual({ open: false, why: 'another process may have its home' });
+  });
+
+  it('does not start its process again', async () => {
+    let fail: (error: Error) => void = () => undefined;
+    const { seen, lines, loseLock } = await setUp({
+      start: () =>
+        new Promise((_, reject) => {
+          fail = reject;
+        }),
+    });
+    await soon(() => expect(seen.started).toBe(1));
+    await loseLock();
+    await soon(() => expect(seen.stopped).toBe(1));
+    fail(new Error('The Codex process is being stopped.'));
+    await hosted?.stop();
+    expect(seen.started).toBe(1);
+    expect(lines.join('')).not.toContain('trying again');
+  });
+});
