@@ -16,7 +16,7 @@ interface CompositionDoc {
 
 /**
  * Bytes of files, some of them composed of parts: a large file whose parts are there is made by writing down their order, and
- * no byte is copied. Who reads or removes bytes need not know which way they are stored. Index: `_id`.
+ * no byte is copied. Who reads or removes bytes need not know which way they are stored. Indexes: `_id`, `parts.bodyId`.
  */
 export function createComposedBytes(db: Db) {
   const plain = createFileBytes(db);
@@ -24,6 +24,11 @@ export function createComposedBytes(db: Db) {
 
   return {
     ...plain,
+
+    async ensureIndexes() {
+      await plain.ensureIndexes();
+      await compositions.createIndex({ 'parts.bodyId': 1 });
+    },
 
     /** Makes the parts one body, for good: they are its own from now on. Safe to repeat with the same parts. */
     async compose(bodyId: string, parts: readonly BytesPart[]): Promise<void> {

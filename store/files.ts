@@ -21,7 +21,8 @@ export interface FileDoc extends FileFacts {
 
 /**
  * Files: what is known of them here, their bytes in GridFS. A file's document is inserted after its bytes are stored, so
- * that a file which is seen is whole. Indexes: `_id`; `ownerId, createdAt, _id` for lists; `expiresAt` for housekeeping.
+ * that a file which is seen is whole. Indexes: `_id`; `ownerId, createdAt, _id` for lists; for housekeeping `expiresAt`,
+ * `bytesRemoved, createdAt, _id` and `bodyId`.
  */
 export function createFileStore(db: Db) {
   const files = db.collection<FileDoc>('files');
@@ -32,6 +33,8 @@ export function createFileStore(db: Db) {
     async ensureIndexes() {
       await files.createIndex({ ownerId: 1, createdAt: -1, _id: -1 });
       await files.createIndex({ expiresAt: 1 });
+      await files.createIndex({ bytesRemoved: 1, createdAt: 1, _id: 1 });
+      await files.createIndex({ bodyId: 1 });
       await bytes.ensureIndexes();
     },
 

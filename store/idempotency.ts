@@ -31,11 +31,14 @@ export interface IdempotencyDoc {
 const SIDE_BY_SIDE = 20;
 
 /**
- * Idempotency keys, one document each. The unique `_id` is the claim; hands change by conditional updates on `holder`. Index: `_id`.
+ * Idempotency keys, one document each. The unique `_id` is the claim; hands change by conditional updates on `holder`. Indexes: `_id`,
+ * `expireAt` for housekeeping.
  */
 export function createIdempotencyStore(db: Db) {
   const claims = db.collection<IdempotencyDoc>('idempotency');
   return {
+    ensureIndexes: async () => void (await claims.createIndex({ expireAt: 1 })),
+
     find: (id: string): Promise<IdempotencyDoc | null> => claims.findOne({ _id: id }),
 
     /** Claims a key, or finds who did before. Of many at a time exactly one gets its own document back, by its `holder`. */
@@ -75,8 +78,8 @@ export function createIdempotencyStore(db: Db) {
       void (await claims.updateOne({ _id: id, workId, answer: null }, { $set: { answer } })),
 
     /**
-     * Removes keys that are past their end, without an index, so at most `limit` at a time. Each only if it still is: a key
-     * that was used anew meanwhile stays.
+     * Removes keys that are past their end, at most `limit` at a time. Each only if it still is: a key that was used anew
+     * meanwhile stays.
      */
     async removeExpired(now: number, limit: number, checkIn: () => void = () => undefined): Promise<number> {
       const found = await claims

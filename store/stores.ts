@@ -76,6 +76,7 @@ export function createStores(db: Db) {
         windowSamples,
         webhooks,
         quotes,
+        idempotency,
       ])
         await store.ensureIndexes();
       await batchControl.ensureDefaults();

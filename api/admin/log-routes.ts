@@ -9,19 +9,25 @@ const querySchema = z.object({
   before: z.coerce.number().int().optional(),
   lane: z.string().optional(),
   batch: z.string().optional(),
+  /** A key's public id. */
+  key: z.string().optional(),
+  /** The id of one entry: that of a request, as `x-request-id` has it, or of a line. */
+  id: z.string().optional(),
 });
 
 /** `/admin/logs`: the lane log, newest first. `/admin/batches/{id}/lanes`: a batch's lines and cost by lane. */
 export function registerLogRoutes(app: FastifyInstance, { laneLog }: { laneLog: LaneLogStore }): void {
   app.get('/admin/logs', async (request) => {
-    const { limit, before, lane, batch } = parseBody(querySchema, request.query);
+    const { limit, before, lane, batch, key, id } = parseBody(querySchema, request.query);
     const entries = await laneLog.list({
       limit,
       ...(before === undefined ? {} : { before }),
       ...(lane === undefined ? {} : { laneId: lane }),
       ...(batch === undefined ? {} : { batchId: batch }),
+      ...(key === undefined ? {} : { keyId: key }),
+      ...(id === undefined ? {} : { id }),
     });
-    return { data: entries.map(({ _id: id, ...entry }) => ({ id, ...entry })) };
+    return { data: entries.map(({ _id, ...entry }) => ({ id: _id, ...entry })) };
   });
 
   app.get<{ Params: { id: string } }>('/admin/batches/:id/lanes', async (request) => ({

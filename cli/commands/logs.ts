@@ -11,6 +11,8 @@ interface LogOptions {
   readonly before?: number;
   readonly lane?: string;
   readonly batch?: string;
+  readonly key?: string;
+  readonly id?: string;
 }
 
 export function registerLogs(program: Command, context: CliContext): void {
@@ -21,12 +23,16 @@ export function registerLogs(program: Command, context: CliContext): void {
     .option('--before <time>', 'entries before this time, as 2026-11-20T12:00:00Z', parseTime)
     .option('--lane <lane>', 'entries of this lane, by alias or id')
     .option('--batch <id>', 'lines of this batch')
-    .action(async ({ limit, before, lane, batch }: LogOptions, command: Command) => {
+    .option('--key <id>', 'entries of this key, as in `flatlane keys`')
+    .option('--id <id>', 'the entry of this request, as its header x-request-id names it')
+    .action(async ({ limit, before, lane, batch, key, id }: LogOptions, command: Command) => {
       const client = await context.connect(command);
       const query = new URLSearchParams({ limit: String(limit) });
       if (before !== undefined) query.set('before', String(before));
       if (lane !== undefined) query.set('lane', (await findLane(client, lane)).id);
       if (batch !== undefined) query.set('batch', batch);
+      if (key !== undefined) query.set('key', key);
+      if (id !== undefined) query.set('id', id);
       const log = await client.request('GET', `/admin/logs?${query.toString()}`, logList);
       context.show(command, log, () =>
         formatTable(

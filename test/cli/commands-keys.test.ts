@@ -192,6 +192,12 @@ describe('flatlane logs', () => {
     expect(bench.out).toEqual(['No entries.']);
   });
 
+  it('asks for the entries of a key, and for one by its id', async () => {
+    bench.admin.on('GET /admin/logs?limit=50&key=key_1&id=req_1', { data: [entry] });
+    expect(await bench.flatlane('logs', '--key', 'key_1', '--id', 'req_1')).toBe(0);
+    expect(bench.out[1]).toContain('req_1');
+  });
+
   it.each(['0', '-1', 'many'])('refuses --limit %s', async (limit) => {
     expect(await bench.flatlane('logs', `--limit=${limit}`)).toBe(1);
     expect(bench.err[0]).toContain('positive whole number');
