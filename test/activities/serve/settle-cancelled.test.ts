@@ -22,6 +22,8 @@ const attempt = (reachedUpstream: boolean): AttemptRecord => ({
   reachedUpstream,
   startedAt: 1,
   durationMs: 1,
+  // As a metered lane's record says it.
+  ...(reachedUpstream ? { costUnknown: true as const } : {}),
 });
 
 async function setUp() {
@@ -42,7 +44,7 @@ async function setUp() {
 
 describe('a request whose caller has left', () => {
   it.each([
-    ['is of unknown cost once an attempt has reached the upstream', [attempt(false), attempt(true)], null],
+    ['is of unknown cost once an attempt was cut off on a metered lane', [attempt(false), attempt(true)], null],
     ['has cost nothing where none has', [attempt(false)], 0],
     ['has cost nothing where none was made', [], 0],
   ])('%s', async (_what, attempts, costMicros) => {
