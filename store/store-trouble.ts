@@ -1,4 +1,4 @@
-import { MongoError, MongoNetworkError, MongoServerSelectionError } from 'mongodb';
+import { BSON, MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerSelectionError } from 'mongodb';
 
 /** MongoDB's `OutOfDiskSpace`. */
 const OUT_OF_DISK_SPACE = 14_031;
@@ -8,6 +8,12 @@ const NO_ROOM = /no space left on device|ENOSPC|not enough space|disk quota exce
 
 /** What the driver calls a connection that is gone, besides its two classes for that. */
 const AWAY = /^Mongo(PoolCleared|NotConnected|TopologyClosed|ServerClosed)Error$|^PoolClearedOnNetworkError$/;
+
+/**
+ * With these codes MongoDB refuses a document for what it is: BadValue, FailedToParse, TypeMismatch, InvalidBSON,
+ * DocumentValidationFailure, BSONObjectTooLarge, KeyTooLong. Of a whole command some of them say that the server is set up otherwise.
+ */
+const REFUSALS: readonly unknown[] = [2, 9, 14, 22, 121, 10_334, 17_280];
 
 /** Causes are looked at so deep: longer chains are circles. */
 const DEEPEST_CAUSE = 8;
@@ -31,4 +37,13 @@ export function storeTrouble(error: unknown): 'full' | 'away' | null {
 function isAway(error: Error): boolean {
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
   return error instanceof MongoError && AWAY.test(error.name);
+}
+
+/**
+ * True when an insert of many found a document that is refused for what it is: it will never be taken, however well the store is.
+ */
+export function isRefused(error: unknown): boolean {
+  if (error instanceof MongoBulkWriteError)
+    return [error.writeErrors].flat().some(({ code }) => REFUSALS.includes(code));
+  return error instanceof BSON.BSONError;
 }

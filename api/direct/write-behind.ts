@@ -4,12 +4,13 @@ import type { LaneLogStore } from '../../store/lane-log.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
 import type { DirectEntry } from './direct-entry.ts';
 import type { JournalKeeper } from './keep-journal.ts';
+import { createWriteEntries } from './write-entries.ts';
 
 /** The books of the direct path, written behind the answers. */
 export interface WriteBehind {
   /** Takes an entry: it is in the journal at once, and in the database within WRITE_EVERY_MS while that answers. */
   add(entry: DirectEntry): void;
-  /** Writes entries to the database, again and again until it takes them. It may have some of them already. */
+  /** Writes entries to the database, again and again until it has each of them or refuses it. It may have some of them already. */
   readonly write: (entries: readonly DirectEntry[]) => Promise<void>;
   /**
    * Asks before a request is taken in. True at once while little waits to be written; else it resolves with true as soon as a write
@@ -36,9 +37,6 @@ const ENTRIES_THAT_WAIT = 5_000;
 /** A database that has written nothing for so long is taken as away, and what comes is kept until there is too much of it. */
 const PAUSE_AT_MOST_MS = 1_000;
 
-/** Between tries while the database is away. */
-const RETRY_AFTER_MS = 500;
-
 interface WriteBehindDeps {
   readonly laneLog: Pick<LaneLogStore, 'insertMissing'>;
   readonly ledger: Pick<LedgerStore, 'settle'>;
@@ -53,6 +51,7 @@ interface Waiting {
 }
 
 export function createWriteBehind({ laneLog, ledger, journal, log }: WriteBehindDeps): WriteBehind {
+  const writeEntries = createWriteEntries({ laneLog, ledger, log });
   let waiting: Waiting[] = [];
   let writing: Promise<void> | undefined;
   const stopping = new AbortController();
@@ -75,20 +74,11 @@ export function createWriteBehind({ laneLog, ledger, journal, log }: WriteBehind
     for (const goOn of [...paused].slice(0, room)) goOn();
   };
 
-  /** What was paid first; both writes are safe to repeat, for the entries have ids of their own. */
   const write = async (entries: readonly DirectEntry[]): Promise<void> => {
-    for (;;) {
-      try {
-        await ledger.settle(entries.flatMap((entry) => entry.ledger ?? []));
-        await laneLog.insertMissing(entries.map((entry) => entry.log));
-        return;
-      } catch (error) {
-        log.warn(
-          { err: error, waiting: waiting.length },
-          'the books of direct requests could not be written; trying again',
-        );
-        await sleep(RETRY_AFTER_MS);
-      }
+    let left = entries;
+    while (left.length > 0) {
+      const done = await writeEntries(left, waiting.length);
+      left = left.filter((entry) => !done.has(entry));
     }
   };
 
@@ -97,12 +87,17 @@ export function createWriteBehind({ laneLog, ledger, journal, log }: WriteBehind
       if (waiting.length < WRITE_AT_MOST) {
         await sleep(WRITE_EVERY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
       }
+      // Each try takes the first anew: an entry that is refused alone would wait alone for ever.
       const group = waiting.slice(0, WRITE_AT_MOST);
-      await write(group.map(({ entry }) => entry));
+      const done = await writeEntries(
+        group.map(({ entry }) => entry),
+        waiting.length,
+      );
+      if (done.size === 0) continue;
       // Not before they are written: until then they count as waiting.
-      waiting = waiting.slice(group.length);
-      for (const { forget } of group) forget();
-      resume(waiting.length < PAUSE_FROM ? paused.size : group.length);
+      waiting = [...group.filter(({ entry }) => !done.has(entry)), ...waiting.slice(group.length)];
+      for (const { entry, forget } of group) if (done.has(entry)) forget();
+      resume(waiting.length < PAUSE_FROM ? paused.size : done.size);
     }
     writing = undefined;
   };

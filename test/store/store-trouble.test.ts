@@ -1,7 +1,7 @@
-import { MongoNetworkError, MongoServerError } from 'mongodb';
+import { BSON, MongoBulkWriteError, MongoNetworkError, MongoServerError } from 'mongodb';
 import { describe, expect, it } from 'vitest';
 import { connectDatabase } from '../../store/database.ts';
-import { storeTrouble } from '../../store/store-trouble.ts';
+import { isRefused, storeTrouble } from '../../store/store-trouble.ts';
 
 describe('storeTrouble', () => {
   it.each([
@@ -34,5 +34,22 @@ describe('storeTrouble', () => {
     const error = new Error('a');
     error.cause = error;
     expect(storeTrouble(error)).toBeNull();
+  });
+});
+
+describe('isRefused', () => {
+  const bulk = (...codes: number[]): MongoBulkWriteError =>
+    new MongoBulkWriteError({ message: 'failed', writeErrors: codes.map((code) => ({ code })) } as never, {} as never);
+
+  it.each([
+    ['a rule of the collection', bulk(11_000, 121), true],
+    ['a document that can’t be sent', new BSON.BSONError('out of range'), true],
+    ['duplicates alone', bulk(11_000), false],
+    ['a conflict that passes', bulk(112), false],
+    ['a command that is refused as a whole', new MongoServerError({ message: 'no journal', code: 2 }), false],
+    ['a lost connection', new MongoNetworkError('gone'), false],
+    ['nothing', null, false],
+  ])('tells whether a document is at fault by %s', (_what, error, expected) => {
+    expect(isRefused(error)).toBe(expected);
   });
 });

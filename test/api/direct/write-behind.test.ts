@@ -1,17 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MongoBulkWriteError } from 'mongodb';
 import { describe, expect, it } from 'vitest';
 import type { DirectEntry } from '../../../api/direct/direct-entry.ts';
 import { createWriteBehind } from '../../../api/direct/write-behind.ts';
-import { silentLog } from '../../support/planted.ts';
+import { keptLog } from '../../support/planted.ts';
 
-function plantBooks(failures = 0) {
+function plantBooks(failures = 0, refuses: (id: string) => Error | undefined = () => undefined) {
   const groups: string[][] = [];
   const paid: string[] = [];
   const order: string[] = [];
   const kept = new Set<string>();
   let left = failures;
+  const { log, lines } = keptLog();
   const books = createWriteBehind({
-    log: silentLog,
+    log,
     journal: {
       append: ({ log }) => {
         kept.add(log._id);
@@ -31,11 +33,13 @@ function plantBooks(failures = 0) {
     laneLog: {
       insertMissing: async (entries) => {
         order.push('log');
+        const refusal = entries.map(({ _id }) => refuses(_id)).find((error) => error !== undefined);
+        if (refusal !== undefined) throw refusal;
         groups.push(entries.map((entry) => entry._id));
       },
     },
   });
-  return { books, groups, paid, order, kept };
+  return { books, groups, paid, order, kept, lines };
 }
 
 const entry = (id: string): DirectEntry => ({ log: { _id: id } as never, ledger: { _id: `${id}#1.1` } as never });
@@ -115,5 +119,55 @@ describe('the books of the direct path', () => {
     await books.stop();
     expect(books.admit()).toBe(true);
     expect(new Set(groups.flat()).size).toBe(5_000);
+  });
+});
+
+describe('an entry of the books that can’t be written', () => {
+  const refusal = (): Error =>
+    new MongoBulkWriteError({ message: 'refused', writeErrors: [{ code: 121 }] } as never, {} as never);
+  const setAside = (lines: readonly string[]): unknown[] =>
+    lines
+      .filter((line) => line.includes('can’t be written'))
+      .map((line) => (JSON.parse(line) as { entry: DirectEntry }).entry);
+
+  it('is set aside with all that it says, and nothing else is lost', async () => {
+    const { books, groups, kept, lines } = plantBooks(0, (id) => (id === 'bad' ? refusal() : undefined));
+    for (const id of ['a', 'bad', 'b']) books.add(entry(id));
+    await books.stop();
+    expect(groups).toEqual([['a'], ['b']]);
+    expect([...kept]).toEqual([]);
+    expect(setAside(lines)).toEqual([entry('bad')]);
+    books.add(entry('c'));
+    await books.stop();
+    expect(groups.at(-1)).toEqual(['c']);
+  });
+
+  it('is set aside also for a reason that nobody knows, once others are taken while it is refused', async () => {
+    const { books, groups, lines } = plantBooks(0, (id) => (id === 'bad' ? new Error('who knows') : undefined));
+    books.add(entry('bad'));
+    // Alone it may be the database that is at fault.
+    await sleep(3_500);
+    expect(setAside(lines)).toEqual([]);
+    books.add(entry('a'));
+    await books.stop();
+    expect(groups).toEqual([['a']]);
+    expect(setAside(lines)).toEqual([entry('bad')]);
+  });
+
+  it('is none while the database refuses all of them, whatever it says', async () => {
+    let isClosed = true;
+    const { books, groups, lines } = plantBooks(0, () => (isClosed ? new Error('not authorized') : undefined));
+    for (const id of ['a', 'b', 'c']) books.add(entry(id));
+    await sleep(7_000);
+    isClosed = false;
+    await books.stop();
+    expect(groups).toEqual([['a', 'b', 'c']]);
+    expect(setAside(lines)).toEqual([]);
+  });
+
+  it('does not hold up what another process has left', async () => {
+    const { books, groups } = plantBooks(0, (id) => (id === 'bad' ? refusal() : undefined));
+    await books.write([entry('a'), entry('bad')]);
+    expect(groups).toEqual([['a']]);
   });
 });

@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '../../core/log.ts';
+import type { LaneLogStore } from '../../store/lane-log.ts';
+import type { LedgerStore } from '../../store/ledger.ts';
+import { isRefused, storeTrouble } from '../../store/store-trouble.ts';
+import type { DirectEntry } from './direct-entry.ts';
+
+interface WriteEntriesDeps {
+  readonly laneLog: Pick<LaneLogStore, 'insertMissing'>;
+  readonly ledger: Pick<LedgerStore, 'settle'>;
+  readonly log: Logger;
+}
+
+/** Between tries while the database is away. */
+const RETRY_AFTER_MS = 500;
+
+/** What passes by itself has passed after so many tries, which take two seconds; then entries are tried one by one. */
+const TRIES_TOGETHER = 5;
+
+/**
+ * Writes entries to the database. One that it refuses must not hold up the others: it is set aside, with all that it says in the log
+ * of this process, when the database says that it is the entry's fault, or takes others while it refuses this one again.
+ */
+export function createWriteEntries({ laneLog, ledger, log }: WriteEntriesDeps) {
+  let failures = 0;
+  let taken = 0;
+  /** How many entries were taken when one was first refused. */
+  const refusedAt = new WeakMap<DirectEntry, number>();
+
+  /** What was paid first; both writes are safe to repeat, for the entries have ids of their own. */
+  const writeAll = async (entries: readonly DirectEntry[]): Promise<void> => {
+    await ledger.settle(entries.flatMap((entry) => entry.ledger ?? []));
+    await laneLog.insertMissing(entries.map((entry) => entry.log));
+    taken += entries.length;
+  };
+
+  const isAtFault = (entry: DirectEntry, error: unknown): boolean => {
+    const before = refusedAt.get(entry);
+    if (isRefused(error) || (before !== undefined && taken > before)) return true;
+    if (before === undefined) refusedAt.set(entry, taken);
+    return false;
+  };
+
+  /** Returns those that are done with. Ends early when the database is in trouble. */
+  const writeEach = async (entries: readonly DirectEntry[]): Promise<ReadonlySet<DirectEntry>> => {
+    const done = new Set<DirectEntry>();
+    for (const entry of entries) {
+      try {
+        await writeAll([entry]);
+        done.add(entry);
+      } catch (error) {
+        if (storeTrouble(error) !== null) break;
+        if (!isAtFault(entry, error)) continue;
+        log.error({ err: error, id: entry.log._id, entry }, 'an entry of the books can’t be written: it is here alone');
+        done.add(entry);
+      }
+    }
+    return done;
+  };
+
+  /**
+   * Tries once, and waits a moment where that fails. Never throws.
+   * @param waiting how many entries wait in all, for the log
+   * @returns the entries that are done with: written, or set aside
+   */
+  return async function writeEntries(
+    entries: readonly DirectEntry[],
+    waiting: number,
+  ): Promise<ReadonlySet<DirectEntry>> {
+    if (failures < TRIES_TOGETHER) {
+      try {
+        await writeAll(entries);
+        failures = 0;
+        return new Set(entries);
+      } catch (error) {
+        log.warn({ err: error, waiting }, 'the books of direct requests could not be written; trying again');
+        failures = storeTrouble(error) === null ? failures + 1 : 0;
+        if (!isRefused(error)) {
+          await sleep(RETRY_AFTER_MS);
+          return new Set();
+        }
+      }
+    }
+    const done = await writeEach(entries);
+    // Where none was taken it is hardly the entries: one try for all of them tells as much.
+    failures = done.size === 0 ? 0 : failures;
+    if (done.size < entries.length) await sleep(RETRY_AFTER_MS);
+    else failures = 0;
+    return done;
+  };
+}
