@@ -7,7 +7,7 @@ export interface Journal {
   /**
    * Appends an entry, and returns when the system has it: a kill of this process can't take it back, a loss of power can. What
    * it returns is to be called when the database has the entry.
-   * @throws Error when the disk does not take it
+   * @throws Error when the disk does not take it, or the journal is retired
    */
   append(entry: DirectEntry): () => void;
   /** Nothing more is appended. What is left on disk is what the database does not have. */
@@ -34,6 +34,8 @@ export function openJournal(folder: string): Journal {
   let isRetired = false;
 
   const newSegment = (): Segment => {
+    // Somebody may have removed it: what comes from here on is on disk all the same.
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
     const path = join(folder, `${String(made++).padStart(8, '0')}.jsonl`);
     const segment = { path, fd: openSync(path, 'a', 0o600), bytes: 0, waiting: 0 };
     open.add(segment);
@@ -55,6 +57,8 @@ export function openJournal(folder: string): Journal {
 
   return {
     append(entry) {
+      // Its files are closed, and their numbers may be those of other files by now.
+      if (isRetired) throw new Error('the journal is retired');
       if (current === undefined || current.bytes >= SEGMENT_BYTES) {
         const full = current;
         current = newSegment();
@@ -63,7 +67,10 @@ export function openJournal(folder: string): Journal {
       const segment = current;
       const line = Buffer.from(`${JSON.stringify(entry)}\n`);
       if (writeSync(segment.fd, line) < line.length) {
+        // Should the part not be taken back, the next entry must not stand on the same line.
+        current = undefined;
         ftruncateSync(segment.fd, segment.bytes);
+        current = segment;
         throw new Error('the disk took a part of an entry only');
       }
       segment.bytes += line.length;

@@ -23,6 +23,9 @@ interface Kept {
   readonly release: () => Promise<void>;
 }
 
+/** Where no journal could be opened, because the disk was full, say, it is tried again after this long. */
+const OPEN_AGAIN_MS = 10_000;
+
 const NOTHING_TO_DO = (): void => undefined;
 
 /**
@@ -34,6 +37,7 @@ export async function keepJournal(root: string, log: Logger): Promise<JournalKee
   let kept: Kept | undefined;
   let isFailing = false;
   let isStopped = false;
+  let triedAt = performance.now();
 
   const fail = (error: unknown): void => {
     if (!isFailing) {
@@ -54,28 +58,41 @@ export async function keepJournal(root: string, log: Logger): Promise<JournalKee
   const open = async (): Promise<void> => {
     const name = newProcessId();
     names.add(name);
+    let release: Kept['release'] | undefined;
     try {
-      const release = await takeOwnedLock(join(root, name), () => void replace());
-      const letGo = async (): Promise<void> => {
+      const unlock = await takeOwnedLock(join(root, name), () => replace());
+      release = async () => {
         await rm(join(root, `${name}.owner`), { force: true });
-        await release();
+        await unlock();
       };
-      kept = { journal: openJournal(join(root, name)), release: letGo };
+      kept = { journal: openJournal(join(root, name)), release };
     } catch (error) {
-      kept = undefined;
       fail(error);
+      await release?.().catch(() => undefined);
     }
   };
+  let opening = open();
+  const openAgain = (): void => {
+    triedAt = performance.now();
+    opening = opening.then(async () => {
+      if (!isStopped && kept === undefined) await open();
+    });
+  };
   /** After a sleep of the machine, say: another process may write down and remove what is there, so this one leaves it. */
-  const replace = async (): Promise<void> => {
-    attempt(() => kept?.journal.retire());
-    if (!isStopped) await open();
+  const replace = (): void => {
+    const lost = kept;
+    kept = undefined;
+    attempt(() => lost?.journal.retire());
+    openAgain();
   };
 
-  await open();
+  await opening;
   return {
     append(entry) {
-      if (kept === undefined) return NOTHING_TO_DO;
+      if (kept === undefined) {
+        if (performance.now() - triedAt > OPEN_AGAIN_MS) openAgain();
+        return NOTHING_TO_DO;
+      }
       try {
         const forget = kept.journal.append(entry);
         isFailing = false;
@@ -88,6 +105,7 @@ export async function keepJournal(root: string, log: Logger): Promise<JournalKee
     isOwn: (name) => names.has(name),
     async stop() {
       isStopped = true;
+      await opening;
       attempt(() => kept?.journal.retire());
       await kept?.release();
     },

@@ -1,6 +1,6 @@
 import { access, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { DirectEntry } from '../../../api/direct/direct-entry.ts';
 import { openJournal } from '../../../api/direct/journal.ts';
 import { keepJournal } from '../../../api/direct/keep-journal.ts';
@@ -63,6 +63,22 @@ describe('a journal', () => {
     expect(await idsIn(folder)).toEqual([['e']]);
   });
 
+  it('takes nothing more when it is retired: its files are closed', async () => {
+    const folder = join(await createTemporaryFolder(), 'mine');
+    const journal = openJournal(folder);
+    journal.append(entry('a'))();
+    journal.retire();
+    expect(() => journal.append(entry('b'))).toThrow('retired');
+  });
+
+  it('goes on in a folder that somebody has removed', async () => {
+    const folder = join(await createTemporaryFolder(), 'mine');
+    const journal = openJournal(folder);
+    await rm(folder, { recursive: true });
+    journal.append(entry('a'));
+    expect(await idsIn(folder)).toEqual([['a']]);
+  });
+
   it('is gone when it is retired and nothing in it waits', async () => {
     const folder = join(await createTemporaryFolder(), 'mine');
     const journal = openJournal(folder);
@@ -99,6 +115,49 @@ describe('the journal of a process', () => {
   });
 });
 
+describe('the journal of a process that lost its lock, or had none', () => {
+  const ownJournals = async (root: string, isOwn: (name: string) => boolean): Promise<string[]> =>
+    (await readdir(root)).filter(isOwn);
+
+  it('goes on in another folder, and leaves the old one to whoever has it now', async () => {
+    const root = await createTemporaryFolder();
+    const keeper = await keepJournal(root, silentLog);
+    const [old = ''] = await ownJournals(root, keeper.isOwn);
+    keeper.append(entry('a'));
+    await rm(join(root, `${old}.lock`), { recursive: true });
+    await vi.waitFor(async () => expect(await ownJournals(root, keeper.isOwn)).toHaveLength(2), {
+      timeout: 10_000,
+      interval: 50,
+    });
+    const next = (await ownJournals(root, keeper.isOwn)).find((name) => name !== old) ?? '';
+    keeper.append(entry('b'));
+    expect(await idsIn(join(root, old))).toEqual([['a']]);
+    expect(await idsIn(join(root, next))).toEqual([['b']]);
+    await keeper.stop();
+  });
+
+  it('is opened as soon as that is possible', async () => {
+    const folder = await createTemporaryFolder();
+    const root = join(folder, 'journal');
+    await writeFile(root, '');
+    const keeper = await keepJournal(root, silentLog);
+    keeper.append(entry('a'));
+    await rm(root);
+    const now = performance.now();
+    const later = vi.spyOn(performance, 'now').mockReturnValue(now + 10_001);
+    try {
+      keeper.append(entry('b'));
+    } finally {
+      later.mockRestore();
+    }
+    await vi.waitFor(async () => expect(await ownJournals(root, keeper.isOwn)).toHaveLength(1), 10_000);
+    const [name = ''] = await ownJournals(root, keeper.isOwn);
+    keeper.append(entry('c'));
+    expect(await idsIn(join(root, name))).toEqual([['c']]);
+    await keeper.stop();
+  });
+});
+
 describe('the recovery of journals', () => {
   const recover = async (root: string, isOwn = (_name: string) => false): Promise<string[]> => {
     const written: string[] = [];
@@ -125,6 +184,37 @@ describe('the recovery of journals', () => {
     await mkdir(folder);
     await writeFile(join(folder, '00000000.jsonl'), `${JSON.stringify(entry('a'))}\n{"log":{"_id":"b`);
     expect(await recover(root)).toEqual(['a']);
+  });
+
+  it('leaves out what is no entry, and what is no file of a journal', async () => {
+    const root = await createTemporaryFolder();
+    const folder = join(root, newProcessId());
+    await mkdir(join(folder, '00000001.jsonl.d'), { recursive: true });
+    const lines = [
+      'null',
+      '7',
+      '[]',
+      '{}',
+      '{"log":null}',
+      '{"log":{"_id":"b"},"ledger":3}',
+      JSON.stringify(entry('a')),
+    ];
+    await writeFile(join(folder, '00000000.jsonl'), lines.join('\n'));
+    expect(await recover(root)).toEqual(['a']);
+    expect(await isThere(folder)).toBe(false);
+  });
+
+  it('goes on with the others when one journal can’t be read', async () => {
+    const root = await createTemporaryFolder();
+    const bad = `proc_${'0'.repeat(32)}`;
+    await mkdir(join(root, bad, '00000000.jsonl'), { recursive: true });
+    openJournal(join(root, newProcessId())).append(entry('a'));
+    const written: string[] = [];
+    const write = async (entries: readonly DirectEntry[]): Promise<void> =>
+      void written.push(...entries.map(({ log }) => log._id));
+    await expect(recoverJournals({ root, isOwn: () => false, write, log: silentLog })).rejects.toThrow('EISDIR');
+    expect(written).toEqual(['a']);
+    expect(await isThere(join(root, bad))).toBe(true);
   });
 
   it('leaves a journal alone whose process lives, its own, and what is no journal', async () => {
