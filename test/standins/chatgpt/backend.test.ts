@@ -144,9 +144,28 @@ describe('the sign-in of the stand-in ChatGPT backend', () => {
     expect(emails).toEqual(['first@example.com', 'second@example.com']);
   });
 
+  it('ends sign-ins without an account, and leaves one from before alone', async () => {
+    const backend = await startChatgptBackend();
+    const codex = await startCodex({ environment: backend.codexEnvironment, config: backend.codexConfig });
+    const attempt = async (end: (userCode: string) => void): Promise<unknown> =>
+      (await signIn(codex, end)).params?.['success'];
+    expect(await attempt((code) => backend.approve(code, 'main'))).toBe(true);
+    expect(await attempt((code) => backend.refuse(code, 'denied'))).toBe(false);
+    expect(await attempt((code) => backend.refuse(code, 'expired'))).toBe(false);
+    expect(backend.pendingCodes()).toEqual([]);
+    backend.failTokens(503);
+    expect(await attempt((code) => backend.approve(code, 'main'))).toBe(false);
+    backend.failTokens(undefined);
+    const { account } = await codex.call('account/read', {});
+    expect(account).toMatchObject({ email: 'main@example.com' });
+    await codex.close();
+    await backend.close();
+  });
+
   it('refuses codes and aliases that it does not know', async () => {
     const backend = await startChatgptBackend();
     expect(() => backend.approve('ABCD-1234', 'main')).toThrow('No sign-in waits for the code ABCD-1234.');
+    expect(() => backend.refuse('ABCD-1234', 'denied')).toThrow('No sign-in waits for the code ABCD-1234.');
     expect(() => backend.approve('ABCD-1234', 'other')).toThrow('No stand-in account is called other.');
     await backend.close();
   });

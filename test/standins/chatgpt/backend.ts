@@ -45,6 +45,13 @@ export interface ChatgptBackend {
    * @throws Error for a code or an alias that is not known
    */
   approve(userCode: string, alias: string): void;
+  /**
+   * Ends a sign-in without an account: its owner says no in the browser, or the code gets too old.
+   * @throws Error for a code that is not known
+   */
+  refuse(userCode: string, how: 'denied' | 'expired'): void;
+  /** From now on the token endpoint answers with this status; undefined lets it work again. */
+  failTokens(status: number | undefined): void;
   /** Codes of sign-ins that nobody has approved yet. */
   pendingCodes(): readonly string[];
   /** How often the tokens of an account were refreshed. */
@@ -149,6 +156,8 @@ export async function startChatgptBackend(options: ChatgptBackendOptions = {}): 
     codexConfig: [`chatgpt_base_url="${url}/backend-api"`, `openai_base_url="${url}/backend-api/codex"`],
     accounts,
     approve: (userCode, alias) => signIn.approve(userCode, alias),
+    refuse: (userCode, how) => signIn.refuse(userCode, how),
+    failTokens: (status) => signIn.failTokens(status),
     pendingCodes: () => signIn.pendingCodes(),
     refreshes: (alias) => signIn.refreshes(alias),
     revocations: () => signIn.revocations(),

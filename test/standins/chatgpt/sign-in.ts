@@ -7,6 +7,8 @@ import { aliasOfRefreshToken, issueTokens, readAccessToken } from './tokens.ts';
 interface PendingSignIn {
   readonly userCode: string;
   account: Account | undefined;
+  /** How it was ended without an account. */
+  ended: 'denied' | 'expired' | undefined;
 }
 
 export interface SignIn {
@@ -17,6 +19,13 @@ export interface SignIn {
    * @throws Error for a code or an alias that is not known
    */
   approve(userCode: string, alias: string): void;
+  /**
+   * Ends a sign-in without an account: its owner says no in the browser, or the code gets too old.
+   * @throws Error for a code that is not known
+   */
+  refuse(userCode: string, how: 'denied' | 'expired'): void;
+  /** From now on the token endpoint answers with this status; undefined lets it work again. */
+  failTokens(status: number | undefined): void;
   pendingCodes(): readonly string[];
   /** How often the tokens of an account were refreshed. */
   refreshes(alias: string): number;
@@ -39,6 +48,7 @@ export function createSignIn({ accounts, autoApprove }: SignInDependencies): Sig
   const refreshes = new Map<string, number>();
   let signIns = 0;
   let revocations = 0;
+  let tokenFailure: number | undefined;
 
   const begin = (response: ServerResponse): void => {
     const id = `dev_${randomBytes(8).toString('hex')}`;
@@ -46,14 +56,16 @@ export function createSignIn({ accounts, autoApprove }: SignInDependencies): Sig
     const userCode = `${letters.slice(0, 4)}-${letters.slice(4)}`;
     const account = autoApprove ? [...accounts.values()][signIns % accounts.size] : undefined;
     if (autoApprove) signIns += 1;
-    pending.set(id, { userCode, account });
+    pending.set(id, { userCode, account, ended: undefined });
     // The shortest interval that the CLI takes: a test should not wait for a poll.
     sendJson(response, 200, { device_auth_id: id, user_code: userCode, interval: '1' });
   };
 
   const poll = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { device_auth_id: id } = JSON.parse((await readBody(request)).toString()) as { device_auth_id: string };
-    const account = pending.get(id)?.account;
+    const { account, ended } = pending.get(id) ?? {};
+    // Any status but 403 and 404 ends the CLI's waiting.
+    if (ended !== undefined) return sendJson(response, 400, { error: { code: `deviceauth_${ended}` } });
     if (account === undefined) return sendJson(response, 403, { error: { code: 'deviceauth_authorization_pending' } });
     pending.delete(id);
     const code = `code_${randomBytes(8).toString('hex')}`;
@@ -63,6 +75,7 @@ export function createSignIn({ accounts, autoApprove }: SignInDependencies): Sig
 
   const exchange = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const fields = readFields((await readBody(request)).toString());
+    if (tokenFailure !== undefined) return sendJson(response, tokenFailure, { error: { message: 'As scripted.' } });
     const refused = (code: string): void => sendJson(response, 401, { error: { message: code, code } });
     if (fields['grant_type'] !== 'refresh_token') {
       const account = codes.get(fields['code'] ?? '');
@@ -99,6 +112,12 @@ export function createSignIn({ accounts, autoApprove }: SignInDependencies): Sig
     });
   };
 
+  const waiting = (userCode: string): PendingSignIn => {
+    const signIn = [...pending.values()].find((candidate) => candidate.userCode === userCode);
+    if (signIn === undefined) throw new Error(`No sign-in waits for the code ${userCode}.`);
+    return signIn;
+  };
+
   return {
     async handle(request, response, path) {
       if (path === '/api/accounts/deviceauth/usercode') begin(response);
@@ -112,13 +131,20 @@ export function createSignIn({ accounts, autoApprove }: SignInDependencies): Sig
     approve(userCode, alias) {
       const account = accounts.get(alias);
       if (account === undefined) throw new Error(`No stand-in account is called ${alias}.`);
-      const signIn = [...pending.values()].find((candidate) => candidate.userCode === userCode);
-      if (signIn === undefined) throw new Error(`No sign-in waits for the code ${userCode}.`);
-      signIn.account = account;
+      waiting(userCode).account = account;
+    },
+    refuse(userCode, how) {
+      waiting(userCode).ended = how;
+    },
+    failTokens(status) {
+      tokenFailure = status;
     },
     revocations: () => revocations,
     refreshes: (alias) => refreshes.get(alias) ?? 0,
-    pendingCodes: () => [...pending.values()].filter(({ account }) => account === undefined).map((one) => one.userCode),
+    pendingCodes: () =>
+      [...pending.values()]
+        .filter(({ account, ended }) => account === undefined && ended === undefined)
+        .map((one) => one.userCode),
   };
 }
 
