@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Logger } from '../../core/log.ts';
 import { readJsonLines } from './json-lines.ts';
 import { RPC_METHODS, type RpcMethod } from './rpc-methods.ts';
+import { wellFormedJson } from './well-formed-json.ts';
 
 /** Why a call to the CLI had no result. */
 export type RpcErrorKind = 'refused' | 'timeout' | 'busy' | 'lost';
@@ -90,7 +91,7 @@ export function createRpcClient({ output, input, log, onNotification, onBroken }
   let lostReason: string | undefined;
 
   const send = (message: Readonly<Record<string, unknown>>): void => {
-    if (lostReason === undefined && input.writable) input.write(`${JSON.stringify(message)}\n`);
+    if (lostReason === undefined && input.writable) input.write(`${wellFormedJson(message)}\n`);
   };
 
   const fail = (reason: string): void => {
