@@ -8,6 +8,21 @@ import { z } from 'zod';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 
+/**
+ * The settings of the Codex CLI that are its owner's to make: where its backends are, and how it gets there. Whatever else it knows
+ * adds tools, prompts or actions on this machine, or sends the plan's prompts elsewhere; a plan lane is a bare model call.
+ */
+const CODEX_SETTINGS: readonly string[] = [
+  'chatgpt_base_url',
+  'openai_base_url',
+  'features.enable_request_compression',
+  'features.respect_system_proxy',
+  'features.system_proxy_fallback',
+];
+
+/** The CLI takes what is before the first equals sign, without the space around it. */
+const settingName = (setting: string): string => setting.slice(0, Math.max(0, setting.indexOf('='))).trim();
+
 const configSchema = z.object({
   FLATLANE_DATA: z
     .string()
@@ -78,7 +93,12 @@ const configSchema = z.object({
         return z.NEVER;
       }
     })
-    .describe('Extra `-c key=value` settings of the Codex processes, as JSON. For tests, and for proxies.'),
+    .refine((settings) => settings.every((setting) => CODEX_SETTINGS.includes(settingName(setting))), {
+      message: `may hold settings key=value with these keys only: ${CODEX_SETTINGS.join(', ')}`,
+    })
+    .describe(
+      `Extra \`-c key=value\` settings of the Codex processes, as a JSON array of strings. For tests, and for proxies. Allowed keys: ${CODEX_SETTINGS.map((name) => `\`${name}\``).join(', ')}.`,
+    ),
   MONGODB_URI: z.string().optional().describe('Your MongoDB; without it `npm start` runs one.'),
   MONGODB_DATABASE: z.string().default('flatlane').describe('Name of the database.'),
   TEMPORAL_ADDRESS: z

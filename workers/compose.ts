@@ -102,7 +102,7 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
   const hostId = await readHostId(dataDir);
   const codexEnvironment = config.FLATLANE_CODEX_ENV;
   const codexConfig = config.FLATLANE_CODEX_CONFIG;
-  const selfTest = runSelfTest({ dataDir, log }).then(
+  const selfTest = runSelfTest({ dataDir, log, codexEnvironment, codexConfig }).then(
     (result) => (result.ok ? undefined : result.why),
     // Its folder could not be made, say. Closed rather than untested; key lanes go on.
     (error: unknown) => {

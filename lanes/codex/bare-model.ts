@@ -59,6 +59,20 @@ export function catalogueSetting(file: string): string {
   return `model_catalog_json=${JSON.stringify(file)}`;
 }
 
+/**
+ * All settings of a process that serves callers, in the order in which they hold: the last one wins. The self-test must start
+ * its process with the same, or it proves nothing about the others.
+ * @param extra what the owner has set beside
+ * @param bare other than the plan lanes' own only where a test wants to see the self-test fail
+ */
+export function processSettings(
+  catalogue: CatalogueFile,
+  extra: readonly string[],
+  bare: readonly string[] = BARE_MODEL_SETTINGS,
+): readonly string[] {
+  return [...bare, catalogueSetting(catalogue.file), ...extra];
+}
+
 /** More than any model takes: the upstream decides what is too long, not the CLI. */
 const CONTEXT_WINDOW_TOKENS = 100_000_000;
 

@@ -11,7 +11,7 @@ import {
   type PlanModel,
   type SignedInAccount,
 } from './account-reads.ts';
-import { BARE_MODEL_SETTINGS, catalogueSetting, writeBareCatalogue } from './bare-model.ts';
+import { processSettings, writeBareCatalogue } from './bare-model.ts';
 import { findCodexBinary, type CodexBinary } from './codex-binary.ts';
 import { createCodexLane } from './codex-lane.ts';
 import { startCodexProcess, type CodexProcess } from './codex-process.ts';
@@ -97,7 +97,7 @@ export function createCodexAccount(options: CodexAccountOptions): CodexAccount {
   const prepare = async (): Promise<{ binary: CodexBinary; settings: readonly string[] }> => {
     const binary = await findCodexBinary();
     const catalogue = await writeBareCatalogue({ binary, folder: options.workDir, environment });
-    return { binary, settings: [...BARE_MODEL_SETTINGS, catalogueSetting(catalogue.file), ...options.codexConfig] };
+    return { binary, settings: processSettings(catalogue, options.codexConfig) };
   };
 
   const launch = async (): Promise<CodexProcess> => {

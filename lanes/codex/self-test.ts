@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Logger } from '../../core/log.ts';
 import { baseChildEnvironment } from '../../core/config.ts';
-import { BARE_MODEL_SETTINGS, catalogueSetting, writeBareCatalogue, type CatalogueFile } from './bare-model.ts';
+import { processSettings, writeBareCatalogue, type CatalogueFile } from './bare-model.ts';
 import { findCodexBinary } from './codex-binary.ts';
 import { startCodexProcess, type CodexProcess } from './codex-process.ts';
 import { attacks, canaryFiles, mentionOf, type Canary } from './self-test-attacks.ts';
@@ -27,18 +27,26 @@ const PROBE: DynamicTool = {
   inputSchema: { type: 'object', properties: { text: { type: 'string' } } },
 };
 
+/** The model is on this machine: no proxy of the owner's is on the way to it. Both spellings, for either may be read. */
+const NO_PROXY = { NO_PROXY: '127.0.0.1', no_proxy: '127.0.0.1' } as const;
+
+export interface SelfTestOptions {
+  /** The throw-away home is made below it: like the real ones, outside of the system's temporary folder. */
+  readonly dataDir: string;
+  readonly log: Logger;
+  /** What the accounts' processes get beside, in their environment and as `-c` settings: it is part of what is tested. */
+  readonly codexEnvironment?: Readonly<Record<string, string>>;
+  readonly codexConfig?: readonly string[];
+  /** The bare-model settings under test; those of the plan lanes unless a test wants to see it fail. */
+  readonly settings?: readonly string[];
+}
+
 /**
  * Proves at a worker's start that a turn is a bare model call: a process of the same binary with the same settings, a
  * throw-away home, and a model on loopback that tries to read a file, to run commands and to patch. Nothing may be advertised,
  * added, run or read. Takes about a second. Never throws.
- * @param dataDir the throw-away home is made below it: like the real ones, outside of the system's temporary folder
- * @param settings the settings under test; those of the plan lanes unless a test wants to see it fail
  */
-export async function runSelfTest(options: {
-  readonly dataDir: string;
-  readonly log: Logger;
-  readonly settings?: readonly string[];
-}): Promise<SelfTestResult> {
+export async function runSelfTest(options: SelfTestOptions): Promise<SelfTestResult> {
   await mkdir(options.dataDir, { recursive: true });
   const folder = await mkdtemp(join(options.dataDir, 'self-test-'));
   const server = await startSelfTestServer();
@@ -70,11 +78,11 @@ interface UnderTest {
 async function startUnderTest(
   folder: string,
   server: SelfTestServer,
-  { log, settings = BARE_MODEL_SETTINGS }: { readonly log: Logger; readonly settings?: readonly string[] },
+  { log, codexEnvironment = {}, codexConfig = [], settings }: SelfTestOptions,
 ): Promise<UnderTest> {
   const homeDir = join(folder, 'home');
   const workDir = join(folder, 'empty');
-  const environment = baseChildEnvironment();
+  const environment = { ...baseChildEnvironment(), ...codexEnvironment, ...NO_PROXY };
   const { canary, files } = canaryFiles(homeDir, workDir, randomBytes(16).toString('hex'));
   const binary = await findCodexBinary();
   const catalogue = await writeBareCatalogue({ binary, folder, environment });
@@ -87,8 +95,7 @@ async function startUnderTest(
     environment,
     log,
     settings: [
-      ...settings,
-      catalogueSetting(catalogue.file),
+      ...processSettings(catalogue, codexConfig, settings),
       'model_provider="selftest"',
       `model_providers.selftest=${provider}`,
     ],

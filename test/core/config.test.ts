@@ -28,12 +28,13 @@ describe('the configuration', () => {
     vi.stubEnv('FLATLANE_PORT', '9000');
     vi.stubEnv('TEMPORAL_TLS', 'false');
     vi.stubEnv('FLATLANE_CODEX_ENV', '{"CODEX_CA_CERTIFICATE":"/ca.pem"}');
-    vi.stubEnv('FLATLANE_CODEX_CONFIG', '["a=1","b=2"]');
+    const settings = ['openai_base_url="x=1"', 'features.enable_request_compression=false'];
+    vi.stubEnv('FLATLANE_CODEX_CONFIG', JSON.stringify(settings));
     expect(readConfig()).toMatchObject({
       FLATLANE_PORT: 9000,
       TEMPORAL_TLS: false,
       FLATLANE_CODEX_ENV: { CODEX_CA_CERTIFICATE: '/ca.pem' },
-      FLATLANE_CODEX_CONFIG: ['a=1', 'b=2'],
+      FLATLANE_CODEX_CONFIG: settings,
     });
     expect(readConfig({ FLATLANE_PORT: '9001' }).FLATLANE_PORT).toBe(9001);
   });
@@ -61,6 +62,22 @@ describe('the configuration', () => {
     ]) {
       expect(read).toThrow(`\n  ${name}`);
     }
+  });
+
+  it.each([
+    'features.shell_tool=true',
+    'developer_instructions="You are Bob"',
+    'include_environment_context=true',
+    'model_provider="mine"',
+    'features={shell_tool=true}',
+    '"openai_base_url"="x"',
+    'openai_base_url',
+    '=1',
+  ])('does not take %s as a setting of the Codex CLI, and says which ones it takes', (setting) => {
+    const given = JSON.stringify(['chatgpt_base_url="x"', setting]);
+    expect(() => readConfig({ FLATLANE_CODEX_CONFIG: given })).toThrow(
+      /FLATLANE_CODEX_CONFIG: may hold settings key=value with these keys only: chatgpt_base_url, openai_base_url, /,
+    );
   });
 
   it('is frozen', () => {

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../core/log.ts';
 import { BARE_MODEL_SETTINGS } from '../../../lanes/codex/bare-model.ts';
 import { runSelfTest } from '../../../lanes/codex/self-test.ts';
+import { keptLog } from '../../support/planted.ts';
 
 const log = createLogger('silent', 'test');
 let dataDir: string;
@@ -37,6 +38,37 @@ describe('the self-test of the plan lanes', () => {
     const settings = BARE_MODEL_SETTINGS.filter((kept) => kept !== setting);
     const result = await runSelfTest({ dataDir, log, settings });
     expect(result).toEqual({ ok: false, why: expect.stringContaining(why) as string });
+  });
+
+  it.each([
+    ['features.shell_tool=true', 'other tools are advertised than were given: exec_command, write_stdin'],
+    ['include_environment_context=true', 'the input is not what was given'],
+    ['developer_instructions="You are Bob"', 'the input is not what was given'],
+    ['web_search="live"', 'other tools are advertised than were given: web_search'],
+  ])('fails when the accounts are given %s beside', async (setting, why) => {
+    const result = await runSelfTest({ dataDir, log, codexConfig: [setting] });
+    expect(result).toEqual({ ok: false, why: expect.stringContaining(why) as string });
+  });
+
+  it('passes with the settings that an owner may make, and with a proxy that does not know this machine', async () => {
+    const codexConfig = [
+      'chatgpt_base_url="https://127.0.0.1:1/backend-api"',
+      'openai_base_url="https://127.0.0.1:1/backend-api/codex"',
+      'features.enable_request_compression=false',
+      'features.respect_system_proxy=true',
+      'features.system_proxy_fallback=true',
+    ];
+    const codexEnvironment = { HTTP_PROXY: 'http://127.0.0.1:1', HTTPS_PROXY: 'http://127.0.0.1:1', NO_PROXY: '' };
+    expect(await runSelfTest({ dataDir, log, codexConfig, codexEnvironment })).toEqual({ ok: true });
+  });
+
+  it('starts its process in the environment of the accounts', async () => {
+    const heard = keptLog();
+    await runSelfTest({ dataDir, log: heard.log, codexEnvironment: { RUST_LOG: 'info' } });
+    expect(heard.lines.filter((line) => line.includes(' INFO '))).not.toEqual([]);
+    const quiet = keptLog();
+    await runSelfTest({ dataDir, log: quiet.log });
+    expect(quiet.lines.filter((line) => line.includes(' INFO '))).toEqual([]);
   });
 
   it('fails when the CLI warns about its configuration', async () => {
