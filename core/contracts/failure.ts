@@ -43,6 +43,8 @@ export interface AttemptFailure {
   readonly param?: string;
   /** HTTP status of the upstream where there was one. */
   readonly upstreamStatus?: number;
+  /** For process_lost, the id of the Codex process: its death is one failure of the lane, however many requests it took along. */
+  readonly lostProcess?: number;
   /** A short reason in our own words, for the lane log. */
   readonly reason: string;
 }

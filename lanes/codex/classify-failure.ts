@@ -11,6 +11,8 @@ export interface TurnFailure {
   readonly upstreamStatus?: number;
   /** The request's parameter that is at fault. */
   readonly param?: string;
+  /** The process that died with the request. */
+  readonly lostProcess?: number;
   /** What the caller gets if no other lane serves the request. */
   readonly callerError?: ApiError;
 }
@@ -136,10 +138,11 @@ export function failedOutcome(
   failure: TurnFailure,
   facts: Pick<AttemptFailure, 'answerStarted' | 'reachedUpstream' | 'unavailableUntil'>,
 ): LaneOutcome {
-  const { class: failureClass, reason, upstreamStatus, param, callerError } = failure;
+  const { class: failureClass, reason, upstreamStatus, param, lostProcess, callerError } = failure;
   const known = {
     ...(upstreamStatus === undefined ? {} : { upstreamStatus }),
     ...(param === undefined ? {} : { param }),
+    ...(lostProcess === undefined ? {} : { lostProcess }),
   };
   const answer =
     callerError === undefined

@@ -13,6 +13,8 @@ export const RPC_METHODS = [
   'thread/start',
   'thread/inject_items',
   'thread/unsubscribe',
+  // The probe: answered out of the process's memory.
+  'thread/loaded/list',
   'turn/start',
   'turn/interrupt',
 ] as const;

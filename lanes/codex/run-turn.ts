@@ -4,6 +4,7 @@ import { ApiError } from '../../core/errors.ts';
 import { classifyTurnError, type TurnFailure } from './classify-failure.ts';
 import type { CodexProcess } from './codex-process.ts';
 import { createEventQueue, type EventQueue } from './event-queue.ts';
+import { endIfSilent, watchSilence } from './liveness.ts';
 import { RpcError, type RpcNotification } from './rpc-client.ts';
 import { threadStartParams } from './thread-start.ts';
 import type { Answer, TurnEnd } from './translate-answer.ts';
@@ -67,7 +68,7 @@ export async function runTurn(process: CodexProcess, call: TurnCall): Promise<Tu
   const progress: Progress = { turnIsOver: false, answerStarted: false, reachedUpstream: false };
   try {
     const queue = await startTurn(process, call, stop, progress);
-    const end = await follow(call, stop, queue, progress);
+    const end = await follow(process, call, stop, queue, progress);
     if (end.type !== 'answered') return failed(progress, failureOfEnd(end));
     return { ok: true, body: JSON.stringify(call.answer.completion(end.finishReason)), usage: call.answer.usage() };
   } catch (cause) {
@@ -110,22 +111,30 @@ async function startTurn(
 }
 
 async function follow(
+  process: CodexProcess,
   { answer, onChunk }: TurnCall,
   stop: TurnStop,
   queue: EventQueue<RpcNotification>,
   progress: Progress,
 ): Promise<TurnEnd> {
   const turnId = progress.turnId ?? '';
-  for (;;) {
-    const event = readTurnEvent(await stop.during(queue.next()), turnId);
-    if (event === undefined) continue;
-    if (event.type === 'turn_done') progress.turnIsOver = true;
-    const step = answer.take(event);
-    for (const chunk of onChunk === undefined ? [] : step.chunks) {
-      progress.answerStarted = true;
-      await stop.during(onChunk === undefined ? Promise.resolve() : onChunk(chunk));
+  const silence = watchSilence(process);
+  try {
+    for (;;) {
+      const notification = await stop.during(queue.next());
+      silence.heard();
+      const event = readTurnEvent(notification, turnId);
+      if (event === undefined) continue;
+      if (event.type === 'turn_done') progress.turnIsOver = true;
+      const step = answer.take(event);
+      for (const chunk of onChunk === undefined ? [] : step.chunks) {
+        progress.answerStarted = true;
+        await stop.during(onChunk === undefined ? Promise.resolve() : onChunk(chunk));
+      }
+      if (step.end !== undefined) return step.end;
     }
-    if (step.end !== undefined) return step.end;
+  } finally {
+    silence.end();
   }
 }
 
@@ -149,7 +158,7 @@ async function failureOfThrown(cause: unknown, process: CodexProcess, progress: 
   if (cause instanceof TurnStopped) {
     if (cause.reason === 'cancelled') return { class: 'cancelled', reason: 'the caller does not wait any more' };
     if (cause.reason === 'deadline') return { class: 'broken', reason: 'no answer within the time limit' };
-    return { class: 'process_lost', reason: 'the Codex process died during the turn' };
+    return { class: 'process_lost', reason: 'the Codex process died during the turn', lostProcess: process.pid };
   }
   if (cause instanceof RpcError) return failureOfRpc(cause, process, progress);
   if (cause instanceof z.ZodError) {
@@ -160,13 +169,23 @@ async function failureOfThrown(cause: unknown, process: CodexProcess, progress: 
 }
 
 async function failureOfRpc(error: RpcError, process: CodexProcess, progress: Progress): Promise<TurnFailure> {
+  const lostProcess = process.pid;
   switch (error.kind) {
     case 'lost':
-      return { class: 'process_lost', reason: 'the Codex process died during the turn' };
+      return { class: 'process_lost', reason: 'the Codex process died during the turn', lostProcess };
     case 'timeout':
-      // Local calls take milliseconds: a process that does not answer them will not answer the next ones either.
-      await process.stop();
-      return { class: 'process_lost', reason: 'the Codex process did not answer and was ended' };
+      if (await endIfSilent(process)) {
+        return { class: 'process_lost', reason: 'the Codex process did not answer and was ended', lostProcess };
+      }
+      // It answers everybody else: this request is what it can't take. No other lane must lose more than its time with it.
+      return {
+        class: 'unsupported',
+        reason: 'the Codex process does not answer to this request',
+        callerError: new ApiError(
+          'invalid_request',
+          'The request can not be read by the lane. Check tools and messages.',
+        ),
+      };
     case 'busy':
       return { class: 'lane_unavailable', reason: 'too many calls to the Codex process at once' };
     case 'refused':
@@ -181,15 +200,17 @@ async function failureOfRpc(error: RpcError, process: CodexProcess, progress: Pr
   }
 }
 
-async function cleanUp({ rpc }: CodexProcess, progress: Progress): Promise<void> {
+async function cleanUp(process: CodexProcess, progress: Progress): Promise<void> {
+  const { rpc } = process;
   const { threadId, turnId } = progress;
   if (threadId === undefined) return;
   try {
     if (turnId !== undefined && !progress.turnIsOver) {
       await rpc.call('turn/interrupt', { threadId, turnId }, CLEANUP_TIMEOUT_MS);
     }
-  } catch {
-    // The turn ended by itself at this moment, or the process is gone.
+  } catch (cause) {
+    // Otherwise the turn ended by itself at this moment, or the process is gone.
+    if (cause instanceof RpcError && cause.kind === 'timeout') await endIfSilent(process);
   }
   // Only now: while somebody listens, an open function call of the turn is not answered, so the CLI asks the model nothing more.
   progress.unlisten?.();

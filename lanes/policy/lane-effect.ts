@@ -12,10 +12,14 @@ const LONGEST_BACKOFF_MS = 60_000;
 
 /** What a lane's process remembers of its recent failures. Not stored: a new process starts with a clean slate. */
 export interface FailureMemory {
-  /** Unix milliseconds of recent failures in passing. */
+  /** Unix milliseconds of recent failures in passing, since the last pause. */
   readonly recentAt: readonly number[];
   /** Pauses in a row without an answer in between. */
   readonly pausesInARow: number;
+  /** The last pause: its end in Unix milliseconds, and as how many failures it counts for a while after that. */
+  readonly lastPause?: { readonly until: number; readonly countsAs: number };
+  /** The process whose death was counted last. */
+  readonly lostProcess?: number;
 }
 
 export const NO_FAILURES: FailureMemory = { recentAt: [], pausesInARow: 0 };
@@ -58,8 +62,14 @@ export function laneEffect(
       // It backs off: no window is used up, and those who come meanwhile are told to come again.
       return pauseAfter(2, failure, memory, now, random);
     }
+    case 'process_lost': {
+      const { lostProcess } = failure;
+      if (lostProcess === undefined) return pauseAfter(BREAKER_FAILURES, failure, memory, now, random);
+      // One death takes all requests of its process along, and says only once that the lane is not well.
+      if (lostProcess === memory.lostProcess) return { memory };
+      return pauseAfter(BREAKER_FAILURES, failure, { ...memory, lostProcess }, now, random);
+    }
     case 'broken':
-    case 'process_lost':
       return pauseAfter(BREAKER_FAILURES, failure, memory, now, random);
     case 'model_unavailable':
     case 'caller_fault':
@@ -78,15 +88,18 @@ function pauseAfter(
   now: number,
   random: number,
 ): LaneEffect {
+  const { lastPause } = memory;
   // A pause is under way, and this attempt began before it: it says nothing new, and must not make the next pause longer.
-  if (memory.recentAt.some((at) => at > now)) return { memory };
+  if (lastPause !== undefined && lastPause.until > now) return { memory };
   const recentAt = [...memory.recentAt.filter((at) => at > now - BREAKER_SPAN_MS), now];
-  if (recentAt.length < failures) return { memory: { ...memory, recentAt } };
+  const fromPause = lastPause !== undefined && lastPause.until > now - BREAKER_SPAN_MS ? lastPause.countsAs : 0;
+  if (fromPause + recentAt.length < failures) return { memory: { ...memory, recentAt } };
   const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** memory.pausesInARow, LONGEST_BACKOFF_MS);
   const until = now + Math.round(backoffMs * (0.5 + random / 2));
+  // One failure short of the next pause: after the pause a single probe decides.
+  const paused = { until, countsAs: failures - 1 };
   return {
-    // One failure short of the next pause: after the pause a single probe decides.
-    memory: { recentAt: recentAt.slice(-(failures - 1)).map(() => until), pausesInARow: memory.pausesInARow + 1 },
+    memory: { ...memory, recentAt: [], pausesInARow: memory.pausesInARow + 1, lastPause: paused },
     change: { to: 'unhealthy', until, why: failure.reason },
   };
 }

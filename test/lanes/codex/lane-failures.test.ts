@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RpcError } from '../../../lanes/codex/rpc-client.ts';
-import { runTurn } from '../../../lanes/codex/run-turn.ts';
+import { runTurn, type TurnResult } from '../../../lanes/codex/run-turn.ts';
 import { startCodex } from '../../standins/codex-driver.ts';
 import { collector, says, signIn, startAccount, textOf, type SignedInAccount } from './signed-in-account.ts';
 
@@ -87,10 +87,41 @@ describe('a turn that is ended', () => {
     await expect.poll(() => under.backend.counts().calls).toBe(1);
     const pid = under.account.pid() ?? 0;
     process.kill(pid, 'SIGKILL');
-    expect(await running).toMatchObject({ ok: false, failure: { class: 'process_lost', reachedUpstream: true } });
+    expect(await running).toMatchObject({
+      ok: false,
+      failure: { class: 'process_lost', reachedUpstream: true, lostProcess: pid },
+    });
     expect(textOf(await under.complete(says('again')))).toBe('echo: again');
     expect(under.account.pid()).not.toBe(pid);
     expect(under.account.status()).toMatchObject({ state: 'ready', email: 'main@example.com' });
+  });
+});
+
+describe('a process that is stopped', () => {
+  const stopIt = async (): Promise<number> => {
+    await expect.poll(() => under.backend.counts().calls).toBe(1);
+    const pid = under.account.pid() ?? 0;
+    process.kill(pid, 'SIGSTOP');
+    return pid;
+  };
+  const isReplaced = async (pid: number): Promise<void> => {
+    expect(textOf(await under.complete(says('next')))).toBe('echo: next');
+    expect(under.account.pid()).not.toBe(pid);
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+  };
+
+  it('is ended when a turn hears nothing and the probe is not answered', async () => {
+    const running = under.complete(says('[[hang]]'), { deadlineAt: Date.now() + 120_000 });
+    const pid = await stopIt();
+    expect(await running).toMatchObject({ ok: false, failure: { class: 'process_lost', lostProcess: pid } });
+    await isReplaced(pid);
+  });
+
+  it('is ended when a turn can not be interrupted at its deadline', async () => {
+    const running = under.complete(says('[[hang]]'), { deadlineAt: Date.now() + 2_000 });
+    const pid = await stopIt();
+    expect(await running).toMatchObject({ ok: false, failure: { class: 'broken' } });
+    await isReplaced(pid);
   });
 });
 
@@ -108,29 +139,63 @@ describe('a lane that is full', () => {
   });
 });
 
+/** Runs a turn on a process whose calls are answered by the test. */
+const runOn = (
+  call: (method: string) => Promise<unknown>,
+  stop: () => Promise<void> = () => Promise.resolve(),
+): Promise<TurnResult> =>
+  runTurn(
+    {
+      rpc: { call, listen: () => () => undefined, initialized: () => undefined, fail: () => undefined },
+      pid: 1,
+      configWarnings: () => [],
+      exited: new Promise(() => undefined),
+      onExit: () => () => undefined,
+      stop,
+    },
+    {
+      model: 'm',
+      request: {} as never,
+      answer: {} as never,
+      workDir: '/',
+      remainingMs: 1_000,
+      signal: new AbortController().signal,
+      onChunk: undefined,
+    },
+  );
+
+describe('a call that the CLI does not answer', () => {
+  const silentFor = (isSilent: (method: string) => boolean) => async (method: string) => {
+    if (isSilent(method)) throw new RpcError('timeout', 'planted');
+    return {};
+  };
+
+  it('fails its request alone while the process answers the probe, and asks for another lane', async () => {
+    const stop = vi.fn<() => Promise<void>>();
+    const result = await runOn(
+      silentFor((method) => method === 'thread/start'),
+      stop,
+    );
+    expect(result).toMatchObject({ ok: false, failure: { class: 'unsupported', callerError: { status: 400 } } });
+    expect(stop).not.toHaveBeenCalled();
+  });
+
+  it('ends the process when the probe is not answered either', async () => {
+    const stop = vi.fn<() => Promise<void>>();
+    const result = await runOn(
+      silentFor(() => true),
+      stop,
+    );
+    expect(result).toMatchObject({ ok: false, failure: { class: 'process_lost', lostProcess: 1 } });
+    expect(stop).toHaveBeenCalledOnce();
+  });
+});
+
 describe('a CLI that has too much to do', () => {
   it('is overloaded, and harms the lane no more than that', async () => {
     const refuse = (method: string): Promise<unknown> =>
       Promise.reject(new RpcError('refused', `${method} was refused`, -32_001));
-    const result = await runTurn(
-      {
-        rpc: { call: refuse, listen: () => () => undefined, initialized: () => undefined, fail: () => undefined },
-        pid: 1,
-        configWarnings: () => [],
-        exited: new Promise(() => undefined),
-        onExit: () => () => undefined,
-        stop: () => Promise.resolve(),
-      },
-      {
-        model: 'm',
-        request: {} as never,
-        answer: {} as never,
-        workDir: '/',
-        remainingMs: 1_000,
-        signal: new AbortController().signal,
-        onChunk: undefined,
-      },
-    );
+    const result = await runOn(refuse);
     expect(result).toMatchObject({ ok: false, failure: { class: 'overloaded' } });
   });
 

@@ -78,6 +78,28 @@ describe('a rate limit with a time', () => {
   });
 });
 
+describe('the death of a Codex process', () => {
+  const die = (memory: FailureMemory, lostProcess: number, at: number): LaneEffect =>
+    laneEffect('plan', plantFailure('process_lost', { lostProcess }), memory, at, 1);
+
+  it('is one failure, however many requests it takes along', () => {
+    let effect: LaneEffect = { memory: NO_FAILURES };
+    for (let request = 0; request < 16; request += 1) effect = die(effect.memory, 7, NOW + request);
+    expect(effect.change).toBeUndefined();
+    expect(effect.memory.recentAt).toEqual([NOW]);
+  });
+
+  it('opens the circuit when it is the fifth within a minute', () => {
+    let effect: LaneEffect = { memory: NO_FAILURES };
+    for (let death = 1; death <= 5; death += 1) {
+      expect(effect.change).toBeUndefined();
+      effect = die(die(effect.memory, death, NOW + death).memory, death, NOW + death);
+      if (death < 5) expect(effect.memory.recentAt).toHaveLength(death);
+    }
+    expect(effect.memory.pausesInARow).toBe(1);
+  });
+});
+
 describe('the circuit breaker', () => {
   it('forgets failures that are more than a minute old', () => {
     const { memory } = failTimes(4, 'broken', 'key');
