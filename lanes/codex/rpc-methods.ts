@@ -26,7 +26,6 @@ export const UNREAD_NOTIFICATIONS: readonly string[] = [
   'thread/started',
   'thread/status/changed',
   'thread/settings/updated',
-  'thread/tokenUsage/updated',
   'thread/closed',
   'turn/started',
   'item/reasoning/summaryTextDelta',

@@ -11,6 +11,7 @@ import type { Answer, TurnEnd } from './translate-answer.ts';
 import type { TurnRequest } from './translate-request.ts';
 import { readTurnEvent } from './turn-events.ts';
 import { createTurnStop, TurnStopped, type TurnStop } from './turn-stop.ts';
+import { createUsageOfCutAnswers } from './usage-of-cut-answers.ts';
 
 export interface TurnCall {
   readonly model: string;
@@ -118,20 +119,21 @@ async function follow(
   progress: Progress,
 ): Promise<TurnEnd> {
   const turnId = progress.turnId ?? '';
+  const withUsage = createUsageOfCutAnswers();
   const silence = watchSilence(process);
   try {
     for (;;) {
       const notification = await stop.during(queue.next());
       silence.heard();
-      const event = readTurnEvent(notification, turnId);
-      if (event === undefined) continue;
-      if (event.type === 'turn_done') progress.turnIsOver = true;
-      const step = answer.take(event);
-      for (const chunk of onChunk === undefined ? [] : step.chunks) {
-        progress.answerStarted = true;
-        await stop.during(onChunk === undefined ? Promise.resolve() : onChunk(chunk));
+      for (const event of withUsage(notification, readTurnEvent(notification, turnId))) {
+        if (event.type === 'turn_done') progress.turnIsOver = true;
+        const step = answer.take(event);
+        for (const chunk of onChunk === undefined ? [] : step.chunks) {
+          progress.answerStarted = true;
+          await stop.during(onChunk === undefined ? Promise.resolve() : onChunk(chunk));
+        }
+        if (step.end !== undefined) return step.end;
       }
-      if (step.end !== undefined) return step.end;
     }
   } finally {
     silence.end();

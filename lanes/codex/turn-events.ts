@@ -53,6 +53,7 @@ const tokenCounts = z.object({
 const delta = z.object({ turnId: z.string(), itemId: z.string(), delta: z.string() });
 const itemEvent = z.object({ turnId: z.string(), item: anyItem });
 const rawDone = z.object({ turnId: z.string(), usage: tokenCounts.nullish() });
+const threadUsage = z.object({ tokenUsage: z.object({ total: tokenCounts }) });
 const errorEvent = z.object({ turnId: z.string(), willRetry: z.boolean(), error: errorSchema });
 const turnDone = z.object({ turn: z.object({ id: z.string(), status: z.string(), error: errorSchema.nullish() }) });
 
@@ -97,6 +98,12 @@ export function readTurnEvent({ method, params }: RpcNotification, turnId: strin
     default:
       return undefined;
   }
+}
+
+/** The tokens of all of a thread's turns so far; undefined where the notification is not about them. */
+export function readThreadUsage({ method, params }: RpcNotification): TokenUsage | undefined {
+  if (method !== 'thread/tokenUsage/updated') return undefined;
+  return readUsage(threadUsage.parse(params).tokenUsage.total) ?? undefined;
 }
 
 /** Raw items that are a part of any answer, or that the CLI writes itself into a history which nobody will use again. */
