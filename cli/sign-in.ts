@@ -38,7 +38,8 @@ export async function signIn(task: SignIn): Promise<Account> {
   const { io } = task;
   let account = await findOrCreate(task);
   let shownCode: string | undefined;
-  const askedAt = io.now();
+  /** Since when there is no code: a worker whose Codex process died brings another one in a moment. */
+  let codelessSince = io.now();
   for (;;) {
     if (SIGNED_IN.has(account.state)) return account;
     if (account.state !== 'signing_in') throw new CliError(signInFailed(account));
@@ -48,7 +49,8 @@ export async function signIn(task: SignIn): Promise<Account> {
       shownCode = login.userCode;
       showCode(task, login);
     }
-    if (!login && io.now() - askedAt > CODE_WAIT_MS) {
+    if (login) codelessSince = io.now();
+    if (io.now() - codelessSince > CODE_WAIT_MS) {
       throw new CliError(
         shownCode === undefined
           ? 'No worker has taken up the sign-in. Check that flatlane runs with a worker, then run the command again.'

@@ -88,6 +88,12 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
         await health.change('needs_login', { why: 'the sign-in is not accepted any more' });
       });
     },
+    onLoginLost: () =>
+      chore('login lost', async () => {
+        log.info('the Codex process of a sign-in is gone; its code is void, and another one is asked for');
+        await lanes.setLogin(laneId, null);
+        await signIn();
+      }),
   });
   const watch = createWindowWatch({
     laneId,
@@ -105,10 +111,17 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
     log.info({ verificationUrl: offer.verificationUrl }, 'an account waits for its owner to sign in');
   };
 
+  /** Why the account must not serve, whoever is signed in; undefined when it may. */
+  const refusalOf = async (status: AccountStatus): Promise<string | undefined> => {
+    const failed = await deps.selfTest;
+    if (failed !== undefined) return `the self-test failed: ${failed}`;
+    return status.state === 'closed' ? (status.closedBecause ?? 'closed') : undefined;
+  };
+
   const takeIn = async (status: AccountStatus): Promise<void> => {
-    const refused = await deps.selfTest;
-    if (refused !== undefined) return health.change('off', { why: `the self-test failed: ${refused}` });
-    if (status.state === 'closed') return health.change('off', { why: status.closedBecause ?? 'closed' });
+    const { email = null, planType = null, models } = status;
+    const refused = await refusalOf(status);
+    if (refused !== undefined) return health.change('off', { why: refused });
     if (status.state === 'needs_login') {
       if (accessToken !== undefined) return health.change('needs_login', { why: 'the access token is not accepted' });
       if (health.state === 'signing_in') return signIn();
@@ -116,29 +129,42 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
       if (health.state === 'needs_login') return;
       return health.change('needs_login', { why: 'nobody is signed in' });
     }
-    await lanes.setAccount(laneId, {
-      email: status.email ?? null,
-      planType: status.planType ?? null,
-      models: status.models,
-    });
-    await lanes.setLogin(laneId, null);
+    await lanes.setAccount(laneId, { email, planType, models });
     // A window that was out before a restart is out after it.
     if (health.state !== 'cooling') await health.change('ready');
     await watch.apply(status.windows, true);
     if (health.state === 'cooling' && health.availability().open) await health.change('ready');
   };
 
-  account.onLoginCompleted(({ success, status }) =>
+  /** Serves on with the sign-in that there is. What is known of its windows may be of long ago. */
+  const serveOn = async (): Promise<void> => {
+    await account.readWindows().catch((error: unknown) => log.warn({ err: error }, 'windows could not be read'));
+    await takeIn(account.status());
+  };
+
+  /** The owner wants to sign in. A sign-in that holds goes on serving until there is another. */
+  const signInAnew = async (): Promise<void> => {
+    const status = account.status();
+    // With another access token, or none any more, the process is about to be replaced.
+    const holds = status.state === 'ready' && accessToken === undefined;
+    if (holds && (await refusalOf(status)) === undefined) await serveOn();
+    await signIn();
+  };
+
+  account.onLoginCompleted(({ success, why, status }) =>
     chore('login', async () => {
-      if (success) return takeIn(status);
       await lanes.setLogin(laneId, null);
-      log.info('a sign-in was not completed; the code is void');
+      if (success) return takeIn(status);
+      log.info({ why }, 'a sign-in was not completed; the code is void');
+      return status.state === 'needs_login' ? health.change('needs_login', { why }) : serveOn();
     }),
   );
   const start = async (): Promise<void> => {
     if (isHomeLost) return;
     handledWish = current.loginWish;
     try {
+      // A code of an earlier process is dead.
+      await lanes.setLogin(laneId, null);
       await takeIn(await account.start());
     } catch (error) {
       if (isHomeLost) return;
@@ -206,7 +232,7 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
       fulfilWishes(changed);
       if (handledWish >= 0 && changed.loginWish > handledWish) {
         handledWish = changed.loginWish;
-        chore('login wish', signIn);
+        chore('login wish', signInAnew);
       }
     },
     async stop() {

@@ -15,10 +15,13 @@ import { processSettings, writeBareCatalogue } from './bare-model.ts';
 import { findCodexBinary, type CodexBinary } from './codex-binary.ts';
 import { createCodexLane } from './codex-lane.ts';
 import { startCodexProcess, type CodexProcess } from './codex-process.ts';
-import { createDeviceLogin, type LoginOffer } from './device-login.ts';
+import { createDeviceLogin, type LoginEnd, type LoginOffer } from './device-login.ts';
 import { createKeptProcess } from './keep-alive.ts';
 import { mergePlanWindows, UNKNOWN_WINDOWS, type PlanWindows } from './plan-windows.ts';
 import type { RpcClient, RpcNotification } from './rpc-client.ts';
+
+/** A process that was lost is back within half a second: a sign-in that is asked for in between waits for it. */
+const LOGIN_PROCESS_WAIT_MS = 10_000;
 
 /** Above this the CLI begins to refuse calls; lanes.md has the figure. */
 const MOST_IN_FLIGHT = 16;
@@ -54,6 +57,13 @@ export interface CodexAccountOptions {
   readonly onWindows: (windows: PlanWindows) => void;
   /** Called when the account comes in or out of its sign-in. */
   readonly onAuth: (state: 'ready' | 'needs_login') => void;
+  /** Called when the process has died with a login open: its code can not be completed any more. */
+  readonly onLoginLost: () => void;
+}
+
+/** A login that has ended, with the status that it led to. */
+export interface LoginResult extends LoginEnd {
+  readonly status: AccountStatus;
 }
 
 export interface CodexAccount {
@@ -64,7 +74,7 @@ export interface CodexAccount {
   status(): AccountStatus;
   readonly login: { start(): Promise<LoginOffer>; cancel(): Promise<void> };
   /** Calls the listener after each login that has ended, with the status it led to. Returns the function that ends it. */
-  onLoginCompleted(listener: (result: { success: boolean; status: AccountStatus }) => void): () => void;
+  onLoginCompleted(listener: (result: LoginResult) => void): () => void;
   /** Reads the sign-in anew. @throws RpcError */
   readAccount(): Promise<SignedInAccount | null>;
   /** Reads the windows anew. @throws RpcError */
@@ -82,7 +92,7 @@ export function createCodexAccount(options: CodexAccountOptions): CodexAccount {
   const log = options.log.child({ account: options.accountId, alias: options.alias });
   const emptyDir = join(options.workDir, 'empty');
   const environment = { ...baseChildEnvironment(), ...options.codexEnvironment };
-  const loginListeners = new Set<(result: { success: boolean; status: AccountStatus }) => void>();
+  const loginListeners = new Set<(result: LoginResult) => void>();
   let signedIn: SignedInAccount | null = null;
   let windows = UNKNOWN_WINDOWS;
   let models: readonly PlanModel[] = [];
@@ -104,7 +114,7 @@ export function createCodexAccount(options: CodexAccountOptions): CodexAccount {
     prepared ??= await prepare();
     // Not for `prepare`: signed in, the CLI would go to the network for its catalogue.
     const token = options.accessToken === undefined ? {} : { CODEX_ACCESS_TOKEN: options.accessToken };
-    return startCodexProcess({
+    const started = await startCodexProcess({
       ...prepared,
       homeDir,
       workDir: emptyDir,
@@ -112,6 +122,10 @@ export function createCodexAccount(options: CodexAccountOptions): CodexAccount {
       log,
       onNotification,
     });
+    started.onExit(() => {
+      if (login.lose() && !stopped) options.onLoginLost();
+    });
+    return started;
   };
 
   const setSignedIn = (account: SignedInAccount | null): void => {
@@ -149,7 +163,12 @@ export function createCodexAccount(options: CodexAccountOptions): CodexAccount {
     return process.rpc;
   };
 
-  const login = createDeviceLogin({ rpc: running, clock });
+  const runningSoon = async (): Promise<RpcClient> => {
+    await kept.get(LOGIN_PROCESS_WAIT_MS);
+    return running();
+  };
+
+  const login = createDeviceLogin({ rpc: runningSoon, clock });
 
   const onNotification = (notification: RpcNotification): void => {
     if (notification.method === 'account/rateLimits/updated') {
@@ -157,17 +176,17 @@ export function createCodexAccount(options: CodexAccountOptions): CodexAccount {
       return;
     }
     const completed = login.read(notification);
-    if (completed !== undefined) void afterLogin(completed.success);
+    if (completed !== undefined) void afterLogin(completed);
   };
 
-  const afterLogin = async (success: boolean): Promise<void> => {
+  const afterLogin = async (end: LoginEnd): Promise<void> => {
     try {
       refreshedInVain = false;
-      if (success) await lookAtSignIn(running());
+      if (end.success) await lookAtSignIn(running());
     } catch (cause) {
       log.warn({ err: cause }, 'the account could not be read after its login');
     }
-    for (const listener of loginListeners) listener({ success, status: status() });
+    for (const listener of loginListeners) listener({ ...end, status: status() });
   };
 
   /** One refresh for all turns that were refused at the same time, and none in a row. */

@@ -89,6 +89,25 @@ describe('flatlane login', () => {
     expect(bench.err).toEqual(['The code has expired. Get a new one with: flatlane login --alias main']);
   });
 
+  it('waits for another code when the one that it has shown for a while is taken back', async () => {
+    const shown = Array.from({ length: 40 }, () => account(login('ABCD-1234')));
+    bench.admin.on(`GET ${ACCOUNT_PATH}`, ...shown, account(), account(login('NEW1-1111')), SIGNED_IN);
+    expect(await bench.flatlane('login')).toBe(0);
+    expect(bench.out.filter((line) => line.includes('enter'))).toEqual([
+      '  2. enter  ABCD-1234',
+      '  2. enter  NEW1-1111',
+    ]);
+  });
+
+  it('fails at once when the sign-in is denied while it waits', async () => {
+    const why = 'the sign-in was denied, or its code has expired';
+    bench.admin.on(`GET ${ACCOUNT_PATH}`, account(login('ABCD-1234')), account({ state: 'needs_login', why }));
+    expect(await bench.flatlane('login')).toBe(1);
+    expect(bench.err).toEqual([
+      `The sign-in of 'main' did not work (${why}). Try again with: flatlane login --alias main`,
+    ]);
+  });
+
   it('is done at once for an account that is signed in', async () => {
     bench.admin.on('GET /admin/accounts', listOf(SIGNED_IN));
     expect(await bench.flatlane('login')).toBe(0);

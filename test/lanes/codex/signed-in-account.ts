@@ -15,7 +15,7 @@ export interface SignedInAccount {
   readonly backend: ChatgptBackend;
   readonly homeDir: string;
   /** What the account has said of itself. */
-  readonly heard: { readonly windows: PlanWindows[]; readonly auth: string[] };
+  readonly heard: { readonly windows: PlanWindows[]; readonly auth: string[]; lostLogins: number };
   /** Serves one request; what is not given has a plain value. */
   complete(body: object, call?: Partial<LaneCall>): Promise<LaneOutcome>;
   close(): Promise<void>;
@@ -30,7 +30,7 @@ export async function startAccount(
   const backend = await startChatgptBackend();
   const folder = await mkdtemp(join(tmpdir(), 'flatlane-account-'));
   const homeDir = join(folder, 'home');
-  const heard = { windows: [] as PlanWindows[], auth: [] as string[] };
+  const heard = { windows: [] as PlanWindows[], auth: [] as string[], lostLogins: 0 };
   const account = createCodexAccount({
     accountId: 'acc1',
     alias: 'main',
@@ -44,6 +44,7 @@ export async function startAccount(
     maxInFlight,
     onWindows: (windows) => heard.windows.push(windows),
     onAuth: (state) => heard.auth.push(state),
+    onLoginLost: () => void (heard.lostLogins += 1),
   });
   return {
     account,

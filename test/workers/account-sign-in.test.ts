@@ -1,0 +1,181 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../core/clock.ts';
+import type { LaneOutcome } from '../../core/lane-port.ts';
+import { createSecretBox, newMasterKey } from '../../core/secret-box.ts';
+import type { LaneDoc } from '../../store/lanes.ts';
+import { createCodexAccount } from '../../lanes/codex/codex-account.ts';
+import { createStores } from '../../store/stores.ts';
+import { hostPlanLane } from '../../workers/host-plan-lane.ts';
+import type { Hosted } from '../../workers/hosted.ts';
+import { startChatgptBackend, type ChatgptBackend } from '../standins/chatgpt/backend.ts';
+import { openTestDatabase, type TestDatabase } from '../support/mongodb.ts';
+import { plantLaneDoc, silentLog } from '../support/planted.ts';
+
+let database: TestDatabase;
+let stores: ReturnType<typeof createStores>;
+let chatgpt: ChatgptBackend;
+let dataDir: string;
+const hosted = new Map<string, Hosted>();
+
+beforeEach(async () => {
+  database = await openTestDatabase();
+  stores = createStores(database.db);
+  chatgpt = await startChatgptBackend({ accounts: { home: {}, work: {} } });
+  dataDir = await mkdtemp(join(tmpdir(), 'flatlane-host-'));
+});
+afterEach(async () => {
+  for (const one of hosted.values()) await one.stop();
+  hosted.clear();
+  await chatgpt.close();
+  await database.release();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+/** Adds an account and hosts it, as a worker does. */
+async function host(laneId: string, given: Partial<LaneDoc> = {}): Promise<void> {
+  const doc = plantLaneDoc(laneId, { kind: 'plan', state: 'signing_in', models: [], loginWish: 1, ...given });
+  if ((await stores.lanes.find(laneId)) === null) await stores.lanes.insert(doc);
+  const deps = {
+    lanes: stores.lanes,
+    samples: stores.windowSamples,
+    secretBox: createSecretBox(newMasterKey()),
+    dataDir,
+    codexEnvironment: chatgpt.codexEnvironment,
+    codexConfig: chatgpt.codexConfig,
+    selfTest: Promise.resolve(undefined),
+    createAccount: createCodexAccount,
+    clock: systemClock,
+    log: silentLog,
+  };
+  hosted.set(laneId, await hostPlanLane(deps, (await stores.lanes.find(laneId)) ?? doc));
+}
+
+/** Looks at the lane as its worker does, until it is as wished. */
+async function until(laneId: string, isSo: (doc: LaneDoc) => boolean): Promise<LaneDoc> {
+  const givesUpAt = performance.now() + 30_000;
+  for (;;) {
+    const doc = await stores.lanes.find(laneId);
+    if (doc === null) throw new Error('The lane is gone.');
+    hosted.get(laneId)?.refresh(doc);
+    if (isSo(doc)) return doc;
+    if (performance.now() > givesUpAt) throw new Error(`${laneId} is ${doc.state}: ${doc.why}`);
+    await sleep(50);
+  }
+}
+
+const codeOf = async (laneId: string, before?: string): Promise<string> =>
+  (await until(laneId, ({ login }) => login !== null && login.userCode !== before)).login?.userCode ?? '';
+
+async function signIn(laneId: string, account: string): Promise<void> {
+  chatgpt.approve(await codeOf(laneId), account);
+}
+
+/** What the admin route does when the owner wants to sign in. */
+async function wishLogin(laneId: string): Promise<void> {
+  await stores.lanes.setLogin(laneId, null);
+  await stores.lanes.transition(laneId, 'signing_in', Date.now());
+  await stores.lanes.wishLogin(laneId);
+}
+
+function ask(laneId: string): Promise<LaneOutcome> | undefined {
+  return hosted.get(laneId)?.lane.lane.complete({
+    requestId: 'req_test',
+    body: { model: 'gpt-5.5', messages: [{ role: 'user', content: 'hi' }] },
+    model: 'gpt-5.5',
+    stream: false,
+    deadlineAt: Date.now() + 30_000,
+    signal: new AbortController().signal,
+    onChunk: () => Promise.resolve(),
+  });
+}
+
+/** The Codex process of an account: a child of ours that reads its catalogue in the account's folder. */
+function codexOf(laneId: string): number {
+  const folder = join(dataDir, 'accounts', laneId);
+  const processes = execFileSync('ps', ['-axo', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n');
+  const found = processes
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
+    .find((match) => Number(match?.[2]) === process.pid && match?.[3]?.includes(folder));
+  if (found === undefined) throw new Error('The account has no Codex process.');
+  return Number(found?.[1]);
+}
+
+describe('a sign-in of an account', () => {
+  it.each([
+    ['is denied', (code: string) => chatgpt.refuse(code, 'denied'), 'the sign-in was denied, or its code has expired'],
+    [
+      'expires at OpenAI',
+      (code: string) => chatgpt.refuse(code, 'expired'),
+      'the sign-in was denied, or its code has expired',
+    ],
+    [
+      'fails at OpenAI',
+      (code: string) => {
+        chatgpt.failTokens(503);
+        chatgpt.approve(code, 'home');
+      },
+      'the sign-in failed at OpenAI, with status 503; try again later',
+    ],
+  ])('that %s says why, and can be begun anew', async (_, end, why) => {
+    await host('home');
+    const code = await codeOf('home');
+    end(code);
+    expect(await until('home', ({ state }) => state !== 'signing_in')).toMatchObject({
+      state: 'needs_login',
+      why,
+      login: null,
+    });
+    chatgpt.failTokens(undefined);
+    await wishLogin('home');
+    await signIn('home', 'home');
+    expect(await until('home', ({ state }) => state === 'ready')).toMatchObject({ why: null, login: null });
+  });
+
+  it('gets another code when its Codex process dies, and the old one is shown no longer', async () => {
+    await host('home');
+    const code = await codeOf('home');
+    process.kill(codexOf('home'), 'SIGKILL');
+    const next = await codeOf('home', code);
+    chatgpt.approve(next, 'home');
+    await until('home', ({ state }) => state === 'ready');
+  });
+});
+
+describe('a new sign-in of an account that serves', () => {
+  beforeEach(async () => {
+    await host('home');
+    await signIn('home', 'home');
+    await until('home', ({ state }) => state === 'ready');
+    await wishLogin('home');
+  });
+
+  it('leaves it open while it waits, and after it was denied', async () => {
+    const code = await codeOf('home');
+    await until('home', ({ state }) => state === 'ready');
+    expect(hosted.get('home')?.lane.availability()).toEqual({ open: true });
+    chatgpt.refuse(code, 'denied');
+    await until('home', ({ state, login }) => state === 'ready' && login === null);
+    expect(await ask('home')).toMatchObject({ ok: true });
+  });
+
+  it('takes its place when it succeeds', async () => {
+    await signIn('home', 'work');
+    expect(await until('home', ({ login }) => login === null)).toMatchObject({
+      state: 'ready',
+      email: 'work@example.com',
+    });
+  });
+
+  it('goes on with another code when the Codex process dies meanwhile', async () => {
+    const code = await codeOf('home');
+    process.kill(codexOf('home'), 'SIGKILL');
+    await codeOf('home', code);
+    await until('home', ({ state }) => state === 'ready');
+    expect(await ask('home')).toMatchObject({ ok: true });
+  });
+});
