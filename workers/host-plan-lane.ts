@@ -12,6 +12,7 @@ import type { Hosted } from './hosted.ts';
 import { createLaneHealth } from '../lanes/policy/lane-health.ts';
 import { createProbeGate } from '../lanes/policy/probe-gate.ts';
 import { createSlots } from '../lanes/policy/slots.ts';
+import { sameAccountElsewhere } from './same-account.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import { createWindowWatch } from './window-watch.ts';
 
@@ -112,16 +113,23 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
   };
 
   /** Why the account must not serve, whoever is signed in; undefined when it may. */
-  const refusalOf = async (status: AccountStatus): Promise<string | undefined> => {
+  const refusalOf = async (status: AccountStatus, isNew: boolean): Promise<string | undefined> => {
     const failed = await deps.selfTest;
     if (failed !== undefined) return `the self-test failed: ${failed}`;
-    return status.state === 'closed' ? (status.closedBecause ?? 'closed') : undefined;
+    if (status.state === 'closed') return status.closedBecause ?? 'closed';
+    const self = { ...current, state: health.state };
+    const same = sameAccountElsewhere(self, status, isNew, await lanes.list());
+    return same === undefined ? undefined : `the same ChatGPT account is signed in as '${same.alias}' already`;
   };
 
-  const takeIn = async (status: AccountStatus): Promise<void> => {
+  /** @param isNew true when it was signed in just now */
+  const takeIn = async (status: AccountStatus, isNew = false): Promise<void> => {
     const { email = null, planType = null, models } = status;
-    const refused = await refusalOf(status);
-    if (refused !== undefined) return health.change('off', { why: refused });
+    const refused = await refusalOf(status, isNew);
+    if (refused !== undefined) {
+      if (status.state === 'ready') await lanes.setAccount(laneId, { email, planType, models });
+      return health.change('off', { why: refused });
+    }
     if (status.state === 'needs_login') {
       if (accessToken !== undefined) return health.change('needs_login', { why: 'the access token is not accepted' });
       if (health.state === 'signing_in') return signIn();
@@ -147,14 +155,14 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
     const status = account.status();
     // With another access token, or none any more, the process is about to be replaced.
     const holds = status.state === 'ready' && accessToken === undefined;
-    if (holds && (await refusalOf(status)) === undefined) await serveOn();
+    if (holds && (await refusalOf(status, false)) === undefined) await serveOn();
     await signIn();
   };
 
   account.onLoginCompleted(({ success, why, status }) =>
     chore('login', async () => {
       await lanes.setLogin(laneId, null);
-      if (success) return takeIn(status);
+      if (success) return takeIn(status, true);
       log.info({ why }, 'a sign-in was not completed; the code is void');
       return status.state === 'needs_login' ? health.change('needs_login', { why }) : serveOn();
     }),
