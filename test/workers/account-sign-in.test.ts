@@ -8,7 +8,6 @@ import { systemClock } from '../../core/clock.ts';
 import type { LaneOutcome } from '../../core/lane-port.ts';
 import { createSecretBox, newMasterKey } from '../../core/secret-box.ts';
 import type { LaneDoc } from '../../store/lanes.ts';
-import { createCodexAccount } from '../../lanes/codex/codex-account.ts';
 import { createStores } from '../../store/stores.ts';
 import { hostPlanLane } from '../../workers/host-plan-lane.ts';
 import type { Hosted } from '../../workers/hosted.ts';
@@ -48,7 +47,6 @@ async function host(laneId: string, given: Partial<LaneDoc> = {}): Promise<void>
     codexEnvironment: chatgpt.codexEnvironment,
     codexConfig: chatgpt.codexConfig,
     selfTest: Promise.resolve(undefined),
-    createAccount: createCodexAccount,
     clock: systemClock,
     log: silentLog,
   };
@@ -177,5 +175,37 @@ describe('a new sign-in of an account that serves', () => {
     await codeOf('home', code);
     await until('home', ({ state }) => state === 'ready');
     expect(await ask('home')).toMatchObject({ ok: true });
+  });
+});
+
+describe('a ChatGPT account that another lane serves', () => {
+  it('is off as the later lane, says which one has it, and comes in with an account of its own', async () => {
+    await host('home');
+    await signIn('home', 'home');
+    await until('home', ({ state }) => state === 'ready');
+    await host('two');
+    await signIn('two', 'home');
+    expect(await until('two', ({ state }) => state !== 'signing_in')).toMatchObject({
+      state: 'off',
+      why: "the same ChatGPT account is signed in as 'home' already",
+      email: 'home@example.com',
+    });
+    expect(await until('home', () => true)).toMatchObject({ state: 'ready' });
+
+    // A restart changes nothing of it, whichever comes up first.
+    for (const laneId of ['two', 'home']) {
+      await hosted.get(laneId)?.stop();
+      await host(laneId);
+      await ask(laneId);
+    }
+    expect(await until('home', ({ state }) => state === 'ready')).toMatchObject({ email: 'home@example.com' });
+    expect(await until('two', ({ state }) => state === 'off')).toMatchObject({ email: 'home@example.com' });
+
+    await wishLogin('two');
+    await signIn('two', 'work');
+    expect(await until('two', ({ state }) => state === 'ready')).toMatchObject({
+      email: 'work@example.com',
+      why: null,
+    });
   });
 });

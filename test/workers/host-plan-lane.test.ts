@@ -98,35 +98,3 @@ describe('an account whose home may be another process’s', () => {
     expect(lines.join('')).not.toContain('trying again');
   });
 });
-
-describe('a ChatGPT account that another lane serves', () => {
-  it('is off as the later lane, says which one has it, and comes in with an account of its own', async () => {
-    await host('home');
-    await signIn('home', 'home');
-    await until('home', ({ state }) => state === 'ready');
-    await host('two');
-    await signIn('two', 'home');
-    expect(await until('two', ({ state }) => state !== 'signing_in')).toMatchObject({
-      state: 'off',
-      why: "the same ChatGPT account is signed in as 'home' already",
-      email: 'home@example.com',
-    });
-    expect(await until('home', () => true)).toMatchObject({ state: 'ready' });
-
-    // A restart changes nothing of it, whichever comes up first.
-    for (const laneId of ['two', 'home']) {
-      await hosted.get(laneId)?.stop();
-      await host(laneId);
-      await ask(laneId);
-    }
-    expect(await until('home', ({ state }) => state === 'ready')).toMatchObject({ email: 'home@example.com' });
-    expect(await until('two', ({ state }) => state === 'off')).toMatchObject({ email: 'home@example.com' });
-
-    await wishLogin('two');
-    await signIn('two', 'work');
-    expect(await until('two', ({ state }) => state === 'ready')).toMatchObject({
-      email: 'work@example.com',
-      why: null,
-    });
-  });
-});
