@@ -113,8 +113,15 @@ function asksForNothing(name: string, value: unknown): boolean {
 }
 
 /** Tools in the shape of a chat completion, which names the same things at other places. */
-function chatTools({ tools, tool_choice: choice }: ResponsesRequest): Pick<ChatRequest, 'tools' | 'tool_choice'> {
+function chatTools({
+  model,
+  tools,
+  tool_choice: choice,
+  parallel_tool_calls: parallel,
+}: ResponsesRequest): Pick<ChatRequest, 'model' | 'tools' | 'tool_choice' | 'parallel_tool_calls'> {
   return {
+    model,
+    parallel_tool_calls: parallel ?? undefined,
     tools: (tools ?? []).map((tool) => {
       if (!isFunction(tool)) return { type: tool.type };
       const { name, description, parameters, strict } = tool;

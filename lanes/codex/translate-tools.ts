@@ -1,12 +1,14 @@
 import type { ChatRequest, ChatTool } from '../../core/wire/chat-request.ts';
+import { LITE_MODELS } from './lite-models.ts';
 import { invalid, isRefusal, unsupported, type Refusal } from './refusal.ts';
+import { arrivesWhole, withoutGuesses, type Schema } from './translate-tool-schema.ts';
 
 /** A function as `thread/start` takes it. */
 export interface DynamicTool {
   readonly type: 'function';
   readonly name: string;
   readonly description: string;
-  readonly inputSchema: Readonly<Record<string, unknown>>;
+  readonly inputSchema: Schema;
 }
 
 export interface OfferedTools {
@@ -30,9 +32,11 @@ function isFunction(tool: Tool): tool is ChatTool {
  * Functions are offered as the CLI's dynamic tools. The CLI has no way to say `tool_choice`: what it sends is always `auto`
  * (measured). So `none` offers nothing, one function by name offers that one alone, and a call that is demanded is asked for in
  * words and looked for in the answer: an answer without it is none (see `mustCall`).
+ *
+ * A schema that the CLI would change goes into the function's description as well, and counts as ignored.
  */
 export function translateTools(
-  body: Pick<ChatRequest, 'tools' | 'tool_choice'>,
+  body: Pick<ChatRequest, 'model' | 'tools' | 'tool_choice' | 'parallel_tool_calls'>,
   wire: 'chat' | 'responses' = 'chat',
 ): OfferedTools | Refusal {
   // In a chat completion a function is inside of its tool, in a response it is the tool.
@@ -49,10 +53,27 @@ export function translateTools(
       return unsupported(`tools[${index}].${inside}name`, 'A plan lane can not offer a function of this name.');
     }
     if (strict === true) ignored.push(`tools.${inside}strict`);
-    tools.push({ type: 'function', name, description, inputSchema: parameters ?? { type: 'object', properties: {} } });
+    const whole = parameters === undefined || arrivesWhole(parameters);
+    if (!whole) ignored.push(`tools.${inside}parameters`);
+    tools.push({
+      type: 'function',
+      name,
+      description: whole ? description : withSchema(description, parameters),
+      inputSchema: withoutGuesses(parameters ?? { type: 'object', properties: {} }),
+    });
   }
   const chosen = chooseTools(body.tool_choice, tools);
-  return isRefusal(chosen) ? chosen : { ...chosen, ignored: [...new Set(ignored)] };
+  if (isRefusal(chosen)) return chosen;
+  if (body.parallel_tool_calls === true && chosen.tools.length > 0 && LITE_MODELS.has(body.model)) {
+    ignored.push('parallel_tool_calls');
+  }
+  return { ...chosen, ignored: [...new Set(ignored)] };
+}
+
+/** The description is the one part of a function that the CLI leaves whole (measured with 500,000 characters). */
+function withSchema(description: string, parameters: Schema): string {
+  const words = `The arguments must match this JSON schema:\n${JSON.stringify(parameters)}`;
+  return description === '' ? words : `${description}\n\n${words}`;
 }
 
 /** What of the tools the choice leaves, and whether one of them must be called. */

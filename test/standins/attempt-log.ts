@@ -24,6 +24,7 @@ export interface Attempt {
   readonly tools: unknown;
   /** What the call says of which tool to use; only the stand-in ChatGPT backend keeps it. */
   readonly toolChoice?: unknown;
+  readonly parallelToolCalls?: unknown;
   /** The format asked of the answer. */
   readonly text: unknown;
   readonly lastUserText: string;

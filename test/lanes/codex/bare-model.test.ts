@@ -8,6 +8,7 @@ import {
   catalogueSetting,
   writeBareCatalogue,
 } from '../../../lanes/codex/bare-model.ts';
+import { LITE_MODELS } from '../../../lanes/codex/lite-models.ts';
 import { findCodexBinary, PINNED_CODEX_VERSION } from '../../../lanes/codex/codex-binary.ts';
 
 let folder: string;
@@ -63,6 +64,14 @@ describe('writeBareCatalogue', () => {
     expect(written.models.map((model) => model.slug)).toEqual(models.map((model) => model.slug));
     expect(written.models.every((model) => model.base_instructions === '')).toBe(true);
     expect(models.length).toBeGreaterThan(0);
+  });
+});
+
+describe('LITE_MODELS', () => {
+  it('names the lite models of the pinned version', async () => {
+    const binary = await findCodexBinary();
+    const { models } = await writeBareCatalogue({ binary, folder, environment: {} });
+    expect([...LITE_MODELS].sort()).toEqual(models.flatMap(({ slug, lite }) => (lite ? [slug] : [])).sort());
   });
 });
 

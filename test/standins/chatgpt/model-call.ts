@@ -52,6 +52,7 @@ export async function serveModelCall(call: ModelCall): Promise<ServedResponse | 
     input,
     tools: request.tools,
     toolChoice: request.tool_choice,
+    parallelToolCalls: request.parallel_tool_calls,
     text: request.text,
     lastUserText: prompt.lastUserText,
   });

@@ -10,6 +10,7 @@ export interface ResponsesRequest {
   readonly input?: readonly ResponsesItem[];
   readonly tools?: unknown;
   readonly tool_choice?: unknown;
+  readonly parallel_tool_calls?: unknown;
   readonly text?: { readonly format?: { readonly type?: string; readonly schema?: unknown } } | null;
 }
 
