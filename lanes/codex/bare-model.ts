@@ -106,6 +106,8 @@ export function bareCatalogue(catalogue: Catalogue): Catalogue {
       apply_patch_tool_type: null,
       experimental_supported_tools: [],
       supports_search_tool: false,
+      // With it every image is sent with the detail that costs most, whatever was asked for (measured).
+      supports_image_detail_original: false,
       truncation_policy: { mode: 'bytes', limit: TRUNCATION_LIMIT_BYTES },
       context_window: CONTEXT_WINDOW_TOKENS,
       max_context_window: CONTEXT_WINDOW_TOKENS,

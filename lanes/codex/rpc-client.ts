@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { z } from 'zod';
 import type { Logger } from '../../core/log.ts';
+import { imageLeftOut, readEcho } from './injected-echo.ts';
 import { readJsonLines } from './json-lines.ts';
 import { RPC_METHODS, type RpcMethod } from './rpc-methods.ts';
 import { wellFormedJson } from './well-formed-json.ts';
@@ -58,12 +59,6 @@ const MAX_GARBAGE_LINES = 20;
 
 /** Above the largest body that the API takes, base64 and escaping included. */
 const MAX_LINE_BYTES = 256 * 1024 * 1024;
-
-/**
- * The head of the event by which the CLI echoes each injected item. It can be as large as the request itself (images), nobody
- * reads it, and it is known by its placeholder of a turn id, so it is dropped unparsed.
- */
-const ECHO_HEAD = /^\{"method":"rawResponseItem\/completed","params":\{"threadId":"[^"]{1,64}","turnId":"auto-compact-/;
 
 const messageSchema = z.object({
   id: z.union([z.number(), z.string()]).optional(),
@@ -128,7 +123,11 @@ export function createRpcClient({ output, input, log, onNotification, onBroken }
   };
 
   const readLine = (line: string): void => {
-    if (ECHO_HEAD.test(line.slice(0, 200))) return;
+    const echo = readEcho(line);
+    if (echo !== undefined) {
+      if (echo.imageLeftOut) listeners.get(echo.threadId)?.(imageLeftOut(echo.threadId));
+      return;
+    }
     const message = parseMessage(line);
     if (message === undefined) {
       garbageLines += 1;

@@ -3,6 +3,7 @@ import type { TokenUsage } from '../../core/lane-port.ts';
 import { ApiError } from '../../core/errors.ts';
 import { classifyTurnError, type TurnFailure } from './classify-failure.ts';
 import type { CodexProcess } from './codex-process.ts';
+import { saysImageLeftOut } from './injected-echo.ts';
 import { createEventQueue, type EventQueue } from './event-queue.ts';
 import { endIfSilent, watchSilence } from './liveness.ts';
 import { RpcError, type RpcNotification } from './rpc-client.ts';
@@ -44,6 +45,17 @@ const RPC_OVERLOADED = -32_001;
 
 const threadStarted = z.object({ thread: z.object({ id: z.string() }) });
 const turnStarted = z.object({ turn: z.object({ id: z.string() }) });
+
+/** The CLI can't read an image, and would ask the model with a sentence in its place. */
+class ImageLeftOut extends Error {
+  readonly param: string;
+
+  constructor(param: string) {
+    super('An image was left out.');
+    this.name = 'ImageLeftOut';
+    this.param = param;
+  }
+}
 
 /** What a turn has come to, for its end and its clean-up. */
 interface Progress {
@@ -96,8 +108,14 @@ async function startTurn(
   const threadId = threadStarted.parse(started).thread.id;
   progress.threadId = threadId;
   const queue = createEventQueue<RpcNotification>();
-  progress.unlisten = rpc.listen(threadId, (notification) => queue.push(notification));
+  let imageLeftOut = false;
+  progress.unlisten = rpc.listen(threadId, (notification) => {
+    if (saysImageLeftOut(notification)) imageLeftOut = true;
+    else queue.push(notification);
+  });
   await rpc.call('thread/inject_items', { threadId, items: request.items });
+  // The echo of the items comes before the answer to the call (measured), so it is known before the model is asked.
+  if (imageLeftOut) throw new ImageLeftOut(request.historyParam);
   stop.check();
   progress.reachedUpstream = true;
   const turn = await rpc.call('turn/start', {
@@ -166,8 +184,20 @@ async function failureOfThrown(cause: unknown, process: CodexProcess, progress: 
   if (cause instanceof z.ZodError) {
     return { class: 'broken', reason: 'the Codex process said something of another shape than its version does' };
   }
+  if (cause instanceof ImageLeftOut) return unreadableImage(cause.param);
   // Only onChunk is left: the connection to the caller is gone.
   return { class: 'cancelled', reason: 'the answer can not be delivered any more' };
+}
+
+/** A key lane's provider may read what the CLI can't. */
+function unreadableImage(param: string): TurnFailure {
+  const message = 'An image can not be read: it is damaged, or of a kind that a plan lane does not read.';
+  return {
+    class: 'unsupported',
+    param,
+    reason: 'the Codex process can not read an image',
+    callerError: new ApiError('unsupported_parameter', message, { param }),
+  };
 }
 
 async function failureOfRpc(error: RpcError, process: CodexProcess, progress: Progress): Promise<TurnFailure> {

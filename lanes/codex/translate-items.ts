@@ -1,6 +1,7 @@
 import type { ResponsesContent, ResponsesInputItem, ResponsesRequest } from '../../core/wire/responses-request.ts';
 import { invalid, isRefusal, unsupported, type Refusal } from './refusal.ts';
-import { imageProblem, type ContentPart } from './translate-content.ts';
+import type { ContentPart } from './translate-content.ts';
+import { createImageTranslator, type ImageTranslator } from './translate-image.ts';
 import type { ResponseItem } from './translate-messages.ts';
 
 export interface TranslatedItems {
@@ -17,7 +18,7 @@ const NO_OUTPUT = 'No tool output found for this function call: send its functio
  * output without its call is dropped, and the word "aborted" is put in the place of a missing one, so both are refused.
  * Reasoning items are left out: they are sealed for the backend that wrote them.
  */
-export function translateItems(input: ResponsesRequest['input']): TranslatedItems | Refusal {
+export function translateItems({ model, input }: Pick<ResponsesRequest, 'model' | 'input'>): TranslatedItems | Refusal {
   if (typeof input === 'string') {
     return { items: [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: input }] }], ignored: [] };
   }
@@ -25,16 +26,18 @@ export function translateItems(input: ResponsesRequest['input']): TranslatedItem
   const ignored = new Set<string>();
   /** Calls that have no output yet, and where they are. */
   const openCalls = new Map<string, string>();
+  const images = createImageTranslator(model);
   for (const [index, item] of input.entries()) {
     const param = `input[${index}]`;
     if (item.type === 'reasoning') {
       ignored.add('input.reasoning');
       continue;
     }
-    const translated = translateItem(item, param, openCalls);
+    const translated = translateItem(item, param, { openCalls, images });
     if (isRefusal(translated)) return translated;
     items.push(translated);
   }
+  if (images.detailIgnored()) ignored.add('input.content.detail');
   const [unanswered] = openCalls.values();
   return unanswered === undefined ? { items, ignored: [...ignored] } : invalid(unanswered, NO_OUTPUT);
 }
@@ -42,7 +45,7 @@ export function translateItems(input: ResponsesRequest['input']): TranslatedItem
 function translateItem(
   item: ResponsesInputItem,
   param: string,
-  openCalls: Map<string, string>,
+  { openCalls, images }: { readonly openCalls: Map<string, string>; readonly images: ImageTranslator },
 ): ResponseItem | Refusal {
   if (isFunctionCall(item)) {
     openCalls.set(item.call_id, param);
@@ -55,15 +58,19 @@ function translateItem(
     const output = textOf(item.output, `${param}.output`);
     return isRefusal(output) ? output : { type: 'function_call_output', call_id: item.call_id, output };
   }
-  if (isMessage(item)) return translateMessage(item, param);
+  if (isMessage(item)) return translateMessage(item, param, images);
   return unsupported(param, `A plan lane does not take items of the type '${item.type}'.`);
 }
 
 type MessageItem = Extract<ResponsesInputItem, { role: string }>;
 
-function translateMessage({ role, content }: MessageItem, param: string): ResponseItem | Refusal {
+function translateMessage(
+  { role, content }: MessageItem,
+  param: string,
+  images: ImageTranslator,
+): ResponseItem | Refusal {
   if (role === 'user') {
-    const parts = userParts(content, `${param}.content`);
+    const parts = userParts(content, `${param}.content`, images);
     return isRefusal(parts) ? parts : { type: 'message', role, content: parts };
   }
   const text = textOf(content, `${param}.content`);
@@ -85,17 +92,25 @@ function textOf(content: ResponsesContent, param: string): string | Refusal {
   return texts.join('\n');
 }
 
-function userParts(content: ResponsesContent, param: string): readonly ContentPart[] | Refusal {
+function userParts(
+  content: ResponsesContent,
+  param: string,
+  images: ImageTranslator,
+): readonly ContentPart[] | Refusal {
   if (typeof content === 'string') return [{ type: 'input_text', text: content }];
   const parts: ContentPart[] = [];
   for (const [index, part] of content.entries()) {
     const at = `${param}[${index}]`;
     if (part.type === 'input_text' || part.type === 'output_text') parts.push({ type: 'input_text', text: part.text });
     else if (part.type === 'input_image') {
-      const url = part.image_url ?? '';
-      const problem = imageProblem(url);
-      if (problem !== undefined) return unsupported(`${at}.image_url`, problem);
-      parts.push({ type: 'input_image', image_url: url, ...(part.detail ? { detail: part.detail } : {}) });
+      const image = images.translate({
+        url: part.image_url ?? '',
+        detail: part.detail,
+        urlParam: `${at}.image_url`,
+        detailParam: `${at}.detail`,
+      });
+      if (isRefusal(image)) return image;
+      parts.push(image);
     } else return unsupported(at, `Content of type '${part.type}' is not supported by a plan lane.`);
   }
   return parts;

@@ -1,6 +1,7 @@
-import type { ChatMessage } from '../../core/wire/chat-request.ts';
+import type { ChatMessage, ChatRequest } from '../../core/wire/chat-request.ts';
 import { invalid, isRefusal, type Refusal } from './refusal.ts';
 import { textOf, userParts, type ContentPart } from './translate-content.ts';
+import { createImageTranslator, type ImageTranslator } from './translate-image.ts';
 
 /** A raw item of the Responses API, as `thread/inject_items` takes it. */
 export type ResponseItem =
@@ -12,6 +13,12 @@ export type ResponseItem =
   | { readonly type: 'function_call'; readonly name: string; readonly arguments: string; readonly call_id: string }
   | { readonly type: 'function_call_output'; readonly call_id: string; readonly output: string };
 
+export interface TranslatedMessages {
+  readonly items: readonly ResponseItem[];
+  /** Parameters of messages that have no effect. */
+  readonly ignored: readonly string[];
+}
+
 /**
  * Turns a chat history into items, in order.
  *
@@ -22,17 +29,24 @@ export type ResponseItem =
  * Tool calls and their results must match. Measured: the CLI drops a result without a call, and puts the word "aborted" in
  * the place of a result that is missing; either would change what was said.
  */
-export function translateMessages(messages: readonly ChatMessage[]): readonly ResponseItem[] | Refusal {
+export function translateMessages({
+  model,
+  messages,
+}: Pick<ChatRequest, 'model' | 'messages'>): TranslatedMessages | Refusal {
   const items: ResponseItem[] = [];
+  const ignored = new Set<string>();
   const openCalls = new Set<string>();
+  const images = createImageTranslator(model);
   for (const [index, message] of messages.entries()) {
     const param = `messages[${index}]`;
     if (message.role !== 'tool' && openCalls.size > 0) return unansweredCalls(param);
-    const translated = translateMessage(message, param, openCalls);
+    const translated = translateMessage(message, param, { openCalls, images });
     if (isRefusal(translated)) return translated;
     items.push(...translated);
   }
-  return openCalls.size > 0 ? unansweredCalls(`messages[${messages.length - 1}]`) : items;
+  if (openCalls.size > 0) return unansweredCalls(`messages[${messages.length - 1}]`);
+  if (images.detailIgnored()) ignored.add('messages.content.image_url.detail');
+  return { items, ignored: [...ignored] };
 }
 
 function unansweredCalls(param: string): Refusal {
@@ -45,7 +59,7 @@ function unansweredCalls(param: string): Refusal {
 function translateMessage(
   message: ChatMessage,
   param: string,
-  openCalls: Set<string>,
+  { openCalls, images }: { readonly openCalls: Set<string>; readonly images: ImageTranslator },
 ): readonly ResponseItem[] | Refusal {
   switch (message.role) {
     case 'system':
@@ -54,21 +68,18 @@ function translateMessage(
       return isRefusal(text) ? text : [textMessage('developer', text)];
     }
     case 'user': {
-      const content = userParts(message.content, `${param}.content`);
+      const content = userParts(message.content, `${param}.content`, images);
       return isRefusal(content) ? content : [{ type: 'message', role: 'user', content }];
     }
     case 'assistant': {
       const text = textOf(message.content ?? '', `${param}.content`);
       if (isRefusal(text)) return text;
-      const calls = (message.tool_calls ?? []).map((call): ResponseItem => {
+      const calls: ResponseItem[] = [];
+      for (const call of message.tool_calls ?? []) {
         openCalls.add(call.id);
-        return {
-          type: 'function_call',
-          name: call.function.name,
-          arguments: call.function.arguments,
-          call_id: call.id,
-        };
-      });
+        const { name, arguments: given } = call.function;
+        calls.push({ type: 'function_call', name, arguments: given, call_id: call.id });
+      }
       return text === '' ? calls : [textMessage('assistant', text), ...calls];
     }
     case 'tool': {

@@ -8,6 +8,8 @@ import { callInstruction, translateTools, type DynamicTool, type OfferedTools } 
 export interface TurnRequest {
   /** The whole history, the last message included: text in `turn/start` is parsed for mentions and capped. */
   readonly items: readonly ResponseItem[];
+  /** The history's name on the caller's wire. */
+  readonly historyParam: 'messages' | 'input';
   readonly dynamicTools: readonly DynamicTool[];
   /** An answer without a call of a function is none. */
   readonly mustCall: boolean;
@@ -59,7 +61,7 @@ export function translateRequest(body: ChatRequest, supportedEfforts?: readonly 
   if (shape !== undefined) return shape;
   const offered = translateTools(body);
   if (isRefusal(offered)) return offered;
-  const history = translateMessages(body.messages);
+  const history = translateMessages(body);
   if (isRefusal(history)) return history;
   const format = translateFormat(body.response_format);
   const effort = body.reasoning_effort ?? undefined;
@@ -67,7 +69,8 @@ export function translateRequest(body: ChatRequest, supportedEfforts?: readonly 
   if (otherEffort !== undefined) return otherEffort;
   const inFront = format.instruction === undefined ? [] : [developerMessage(format.instruction)];
   return {
-    items: [...inFront, ...history, ...demandedCall(offered)],
+    items: [...inFront, ...history.items, ...demandedCall(offered)],
+    historyParam: 'messages',
     dynamicTools: offered.tools,
     mustCall: offered.mustCall,
     ...(format.outputSchema === undefined ? {} : { outputSchema: format.outputSchema }),
@@ -75,7 +78,7 @@ export function translateRequest(body: ChatRequest, supportedEfforts?: readonly 
     ...knownVerbosity(body['verbosity']),
     json: format.json,
     parallelToolCalls: body.parallel_tool_calls !== false,
-    ignoredParams: [...ignoredParams(body), ...offered.ignored],
+    ignoredParams: [...ignoredParams(body), ...offered.ignored, ...history.ignored],
   };
 }
 

@@ -44,7 +44,7 @@ export function translateResponses(
   if (shape !== undefined) return shape;
   const offered = translateTools(chatTools(body), 'responses');
   if (isRefusal(offered)) return offered;
-  const history = translateItems(body.input);
+  const history = translateItems(body);
   if (isRefusal(history)) return history;
   const format = translateFormat(chatFormat(body));
   const effort = body.reasoning?.effort ?? undefined;
@@ -53,6 +53,7 @@ export function translateResponses(
   const inFront = [body.instructions ?? '', format.instruction ?? ''].filter((text) => text !== '');
   return {
     items: [...inFront.map(developerMessage), ...history.items, ...demandedCall(offered)],
+    historyParam: 'input',
     dynamicTools: offered.tools,
     mustCall: offered.mustCall,
     ...(format.outputSchema === undefined ? {} : { outputSchema: format.outputSchema }),

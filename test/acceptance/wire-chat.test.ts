@@ -175,7 +175,12 @@ describe.each(MODELS)('a chat completion of %s', (model) => {
         role: 'user',
         content: [
           { type: 'text', text: '[[json:{"fair":true}]] Say it as JSON.' },
-          { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },
+          {
+            type: 'image_url',
+            image_url: {
+              url: 'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAC0lEQVR4nGNgQAYAAA4AAamRc7EAAAAASUVORK5CYII=',
+            },
+          },
         ],
       },
     ];

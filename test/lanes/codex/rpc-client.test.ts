@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createLogger } from '../../../core/log.ts';
+import { saysImageLeftOut } from '../../../lanes/codex/injected-echo.ts';
 import { createRpcClient, type RpcClient, type RpcNotification } from '../../../lanes/codex/rpc-client.ts';
 import type { RpcMethod } from '../../../lanes/codex/rpc-methods.ts';
 
@@ -131,6 +132,17 @@ describe('createRpcClient', () => {
     const head = '{"method":"rawResponseItem/completed","params":{"threadId":"t1","turnId":"auto-compact-0","item":';
     await say(...Array.from({ length: 30 }, () => `${head}not even json`));
     expect([broken, notifications]).toEqual([[], []]);
+  });
+
+  it('tells the thread of an echo that an image was left out', async () => {
+    const { rpc, say } = wire();
+    const heard: RpcNotification[] = [];
+    rpc.listen('t1', (notification) => heard.push(notification));
+    const echo = (threadId: string): string =>
+      `{"method":"rawResponseItem/completed","params":{"threadId":"${threadId}","turnId":"auto-compact-0",` +
+      '"item":{"passthrough":{"content_item_kinds":["unknown","images.preparation_error"]}}}}';
+    await say(echo('t2'), echo('t1'));
+    expect(heard.map(saysImageLeftOut)).toEqual([true]);
   });
 
   it('gives a call up after its time limit', async () => {

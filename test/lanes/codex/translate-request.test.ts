@@ -3,6 +3,7 @@ import { chatRequestSchema } from '../../../core/wire/chat-request.ts';
 import { isRefusal, type Refusal } from '../../../lanes/codex/refusal.ts';
 import { isClosed } from '../../../lanes/codex/translate-format.ts';
 import { translateRequest, type TurnRequest } from '../../../lanes/codex/translate-request.ts';
+import { dataUrl, IMAGES } from './images.ts';
 
 const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 const user = { role: 'user', content: 'hello' };
@@ -70,15 +71,15 @@ describe('translateRequest', () => {
 
   it.each([
     ['image/png', `data:image/png;base64,${PNG}`],
-    ['image/jpeg', 'data:image/jpeg;base64,/9j/4AAQ'],
-    ['image/gif', 'data:image/gif;base64,R0lGODlhAQAB'],
-    ['image/webp', 'data:image/webp;base64,UklGRhoAAABX'],
+    ['image/jpeg', dataUrl('image/jpeg', IMAGES['image/jpeg'])],
+    ['image/gif', dataUrl('image/gif', IMAGES['image/gif'])],
+    ['image/webp', dataUrl('image/webp', IMAGES['image/webp'])],
   ])('takes %s as a data: URL', (_, url) => {
-    const content = [{ type: 'image_url', image_url: { url, detail: 'low' } }];
+    const content = [{ type: 'image_url', image_url: { url, detail: 'high' } }];
     expect(translated({ messages: [{ role: 'user', content }] }).items[0]).toEqual({
       type: 'message',
       role: 'user',
-      content: [{ type: 'input_image', image_url: url, detail: 'low' }],
+      content: [{ type: 'input_image', image_url: url, detail: 'high' }],
     });
   });
 

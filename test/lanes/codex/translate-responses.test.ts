@@ -3,6 +3,7 @@ import { responsesRequestSchema } from '../../../core/wire/responses-request.ts'
 import { isRefusal } from '../../../lanes/codex/refusal.ts';
 import { echoOf, translateResponses } from '../../../lanes/codex/translate-responses.ts';
 import type { TurnRequest } from '../../../lanes/codex/translate-request.ts';
+import { dataUrl, IMAGES } from './images.ts';
 
 const parse = (more: object) => responsesRequestSchema.parse({ model: 'm', input: 'hi', ...more });
 
@@ -17,7 +18,7 @@ function refusal(more: object, efforts?: readonly string[]) {
   return isRefusal(result) ? { class: result.class, param: result.error.param } : undefined;
 }
 
-const PNG = `data:image/png;base64,${Buffer.from('\u0089PNG\r\n\u001a\n0000', 'latin1').toString('base64')}`;
+const PNG = dataUrl('image/png', IMAGES['image/png']);
 const CALL = { type: 'function_call', call_id: 'c1', name: 'f', arguments: '{}' };
 const OUTPUT = { type: 'function_call_output', call_id: 'c1', output: 'done' };
 const developer = (text: string) => ({
@@ -54,8 +55,8 @@ describe('translateResponses', () => {
     ],
     [
       'an image',
-      { role: 'user', content: [{ type: 'input_image', image_url: PNG, detail: 'low' }] },
-      { type: 'message', role: 'user', content: [{ type: 'input_image', image_url: PNG, detail: 'low' }] },
+      { role: 'user', content: [{ type: 'input_image', image_url: PNG, detail: 'high' }] },
+      { type: 'message', role: 'user', content: [{ type: 'input_image', image_url: PNG, detail: 'high' }] },
     ],
   ])('takes %s', (_, item, expected) => {
     expect(translated({ input: [item] }).items).toEqual([expected]);
@@ -157,6 +158,14 @@ describe('translateResponses', () => {
     ['a call without its output', 'input[1]', [{ role: 'user', content: 'x' }, CALL]],
   ])('takes %s as the caller’s fault', (_, param, input) => {
     expect(refusal({ input })).toEqual({ class: 'caller_fault', param });
+  });
+
+  it('lists the detail of an image that has no effect, and does not take one that there is not', () => {
+    const withDetail = (detail: string): object => ({
+      input: [{ role: 'user', content: [{ type: 'input_image', image_url: PNG, detail }] }],
+    });
+    expect(translated(withDetail('low')).ignoredParams).toEqual(['input.content.detail']);
+    expect(refusal(withDetail('banana'))).toEqual({ class: 'unsupported', param: 'input[0].content[0].detail' });
   });
 
   it('does not take an effort that the model does not have', () => {
