@@ -11,6 +11,7 @@ export interface TranslatedItems {
 }
 
 const NO_OUTPUT = 'No tool output found for this function call: send its function_call_output as well.';
+const SAME_ID = 'Two function calls have the same call_id, and the one before has no output yet.';
 
 /**
  * Turns the input of the Responses API into the items of a thread. They are of the same kind; what differs is what the CLI
@@ -48,6 +49,7 @@ function translateItem(
   { openCalls, images }: { readonly openCalls: Map<string, string>; readonly images: ImageTranslator },
 ): ResponseItem | Refusal {
   if (isFunctionCall(item)) {
+    if (openCalls.has(item.call_id)) return invalid(`${param}.call_id`, SAME_ID);
     openCalls.set(item.call_id, param);
     return { type: 'function_call', name: item.name, arguments: item.arguments, call_id: item.call_id };
   }

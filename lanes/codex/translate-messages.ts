@@ -43,11 +43,14 @@ export function translateMessages({
     const translated = translateMessage(message, param, { openCalls, images });
     if (isRefusal(translated)) return translated;
     items.push(...translated);
+    if (typeof message['name'] === 'string') ignored.add('messages.name');
   }
   if (openCalls.size > 0) return unansweredCalls(`messages[${messages.length - 1}]`);
   if (images.detailIgnored()) ignored.add('messages.content.image_url.detail');
   return { items, ignored: [...ignored] };
 }
+
+const SAME_ID = "Two of the message's 'tool_calls' have the same id.";
 
 function unansweredCalls(param: string): Refusal {
   return invalid(
@@ -72,10 +75,14 @@ function translateMessage(
       return isRefusal(content) ? content : [{ type: 'message', role: 'user', content }];
     }
     case 'assistant': {
-      const text = textOf(message.content ?? '', `${param}.content`);
-      if (isRefusal(text)) return text;
+      const content = textOf(message.content ?? '', `${param}.content`);
+      if (isRefusal(content)) return content;
+      // Where the model refused, an answer has its words in a field beside an empty content.
+      const { refusal } = message;
+      const text = content === '' && typeof refusal === 'string' ? refusal : content;
       const calls: ResponseItem[] = [];
-      for (const call of message.tool_calls ?? []) {
+      for (const [index, call] of (message.tool_calls ?? []).entries()) {
+        if (openCalls.has(call.id)) return invalid(`${param}.tool_calls[${index}].id`, SAME_ID);
         openCalls.add(call.id);
         const { name, arguments: given } = call.function;
         calls.push({ type: 'function_call', name, arguments: given, call_id: call.id });

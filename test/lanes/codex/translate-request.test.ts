@@ -64,6 +64,15 @@ describe('translateRequest', () => {
   it.each([
     ['a result without a call', [user, { role: 'tool', tool_call_id: 'x', content: 'r' }], 'messages[1].tool_call_id'],
     ['a call without a result', [user, { role: 'assistant', tool_calls: [call('c1')] }, user], 'messages[2]'],
+    [
+      'two calls of one id',
+      [
+        user,
+        { role: 'assistant', tool_calls: [call('c1'), call('c1')] },
+        { role: 'tool', tool_call_id: 'c1', content: '' },
+      ],
+      'messages[1].tool_calls[1].id',
+    ],
     ['a call at the end', [user, { role: 'assistant', tool_calls: [call('c1')] }], 'messages[1]'],
   ])("takes %s as the caller's fault", (_, messages, param) => {
     expect(translate({ messages })).toMatchObject({ class: 'caller_fault', error: { status: 400, param } });

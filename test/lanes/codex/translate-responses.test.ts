@@ -155,9 +155,14 @@ describe('translateResponses', () => {
   it.each([
     ['an output without its call', 'input[0].call_id', [OUTPUT]],
     ['an output before its call', 'input[0].call_id', [OUTPUT, CALL]],
+    ['two open calls of one id', 'input[1].call_id', [CALL, CALL, OUTPUT, OUTPUT]],
     ['a call without its output', 'input[1]', [{ role: 'user', content: 'x' }, CALL]],
   ])('takes %s as the caller’s fault', (_, param, input) => {
     expect(refusal({ input })).toEqual({ class: 'caller_fault', param });
+  });
+
+  it('takes a call of an id that has its output already', () => {
+    expect(translated({ input: [CALL, OUTPUT, CALL, OUTPUT] }).items).toHaveLength(4);
   });
 
   it('lists the detail of an image that has no effect, and does not take one that there is not', () => {
