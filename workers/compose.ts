@@ -153,6 +153,7 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
           costMicros,
           keepAlive: withHeartbeat,
           checkIn,
+          signal: () => Context.current().cancellationSignal,
           clock,
           log,
         }),

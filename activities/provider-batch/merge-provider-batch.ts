@@ -23,6 +23,8 @@ export interface MergeProviderBatchDeps {
   readonly log: Logger;
   /** Says that the work goes on, with the lines done so far. May throw to end it. */
   readonly checkIn: (linesDone: number) => void;
+  /** That of the activity under way: it ends what is under way at the provider. */
+  readonly signal: () => AbortSignal;
 }
 
 /** Lines that are stored together. */
@@ -43,7 +45,7 @@ export function createMergeProviderBatch(deps: MergeProviderBatchDeps) {
 
   return async function mergeProviderBatch(run: ProviderBatchRun): Promise<void> {
     const lane = findLane(run.lane.laneId);
-    const batch = await unlessGone(lane.api.read(run.providerBatchId));
+    const batch = await unlessGone(lane.api.read(run.providerBatchId, deps.signal()));
     const { inputFileId = null, outputFileId = null, errorFileId = null } = batch ?? {};
     const isOver = batch !== undefined && batch.status !== 'running';
     const rows = await rowsOf(deps, run, lane);
@@ -51,7 +53,7 @@ export function createMergeProviderBatch(deps: MergeProviderBatchDeps) {
     let isKnown = isOver;
     for (const fileId of [outputFileId, errorFileId]) {
       if (fileId === null) continue;
-      const content = await unlessGone(lane.api.content(fileId));
+      const content = await unlessGone(lane.api.content(fileId, deps.signal()));
       // A file that is gone was taken in before, when nothing is held any more; else nobody knows what was in it.
       const merged = content === undefined ? undefined : await mergeFile(deps, run, lane, content, rows);
       paidMicros += merged?.paidMicros ?? 0;

@@ -1,8 +1,8 @@
+import { CancelledFailure } from '@temporalio/activity';
 import type { CostMicros } from '../../lanes/prices/costs.ts';
 import { ProviderRefusalError, type ProviderBatchStatus } from '../../lanes/openai/provider-batches.ts';
 import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
 import type { ProviderBatchActivities } from '../activities.ts';
-import type { ProviderBatchRun } from '../../core/contracts/provider-batch.ts';
 import { createMergeProviderBatch, type MergeProviderBatchDeps } from './merge-provider-batch.ts';
 import { markerOf, type ProviderLane } from './provider-run.ts';
 import { createSubmitProviderBatch, type SubmitProviderBatchDeps } from './submit-provider-batch.ts';
@@ -24,30 +24,42 @@ export function createProviderBatchActivities(deps: ProviderBatchDeps): Provider
   };
   const submit = createSubmitProviderBatch({ ...deps, findLane });
   const merge = createMergeProviderBatch({ ...deps, findLane });
+  /** Runs with signs of life. What a cancellation has cut off ends as cancelled, whatever the cut connection says. */
+  const alive = <Result>(run: () => Promise<Result>): Promise<Result> =>
+    deps.keepAlive(async () => {
+      try {
+        return await run();
+      } catch (error) {
+        if (deps.signal().aborted) throw new CancelledFailure('cancelled, or the worker stops');
+        throw error;
+      }
+    });
   return {
-    submitProviderBatch: (run) => deps.keepAlive(() => submit(run)),
+    submitProviderBatch: (run) => alive(() => submit(run)),
 
-    async findProviderBatch(run) {
-      const found = await findLane(run.lane.laneId).api.find(markerOf(run));
-      return found === undefined
-        ? { sent: false, why: 'it was cancelled before it was made' }
-        : { sent: true, providerBatchId: found.id };
-    },
+    findProviderBatch: (run) =>
+      alive(async () => {
+        const found = await findLane(run.lane.laneId).api.find(markerOf(run), deps.signal());
+        return found === undefined
+          ? { sent: false, why: 'it was cancelled before it was made' }
+          : { sent: true, providerBatchId: found.id };
+      }),
 
     /** One that can't be read now runs on as far as anybody knows; one that the provider does not know any more has failed. */
-    async readProviderBatch({ lane, batchId, providerBatchId }: ProviderBatchRun): Promise<ProviderBatchStatus> {
-      try {
-        return (await findLane(lane.laneId).api.read(providerBatchId)).status;
-      } catch (error) {
-        deps.log.warn({ err: error, batchId, laneId: lane.laneId }, 'a batch of a provider could not be looked at');
-        return error instanceof ProviderRefusalError && error.status === 404 ? 'failed' : 'running';
-      }
-    },
+    readProviderBatch: ({ lane, batchId, providerBatchId }) =>
+      alive(async (): Promise<ProviderBatchStatus> => {
+        try {
+          return (await findLane(lane.laneId).api.read(providerBatchId, deps.signal())).status;
+        } catch (error) {
+          if (deps.signal().aborted) throw error;
+          deps.log.warn({ err: error, batchId, laneId: lane.laneId }, 'a batch of a provider could not be looked at');
+          return error instanceof ProviderRefusalError && error.status === 404 ? 'failed' : 'running';
+        }
+      }),
 
-    async cancelProviderBatch({ lane, providerBatchId }: ProviderBatchRun): Promise<void> {
-      await findLane(lane.laneId).api.cancel(providerBatchId);
-    },
+    cancelProviderBatch: ({ lane, providerBatchId }) =>
+      alive(() => findLane(lane.laneId).api.cancel(providerBatchId, deps.signal())),
 
-    mergeProviderBatch: (run) => deps.keepAlive(() => merge(run)),
+    mergeProviderBatch: (run) => alive(() => merge(run)),
   };
 }

@@ -17,6 +17,8 @@ export interface SubmitProviderBatchDeps {
   readonly log: Logger;
   /** Says that the work goes on, with the chunks done so far. May throw to end it. */
   readonly checkIn: (chunksDone: number) => void;
+  /** That of the activity under way: it ends what is under way at the provider. */
+  readonly signal: () => AbortSignal;
 }
 
 /**
@@ -31,7 +33,7 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
     const { batchId, lane } = run;
     const { api, priceShare } = findLane(lane.laneId);
     const marker = markerOf(run);
-    const before = await api.find(marker);
+    const before = await api.find(marker, deps.signal());
     if (before !== undefined) return { sent: true, providerBatchId: before.id };
 
     const batch = await batches.find(batchId);
@@ -50,7 +52,13 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
       isAsked = true;
     };
     try {
-      const { id } = await api.create({ marker, endpoint: batch.endpoint, lines: linesOf(deps, run), onUploaded });
+      const { id } = await api.create({
+        marker,
+        endpoint: batch.endpoint,
+        lines: linesOf(deps, run),
+        onUploaded,
+        signal: deps.signal(),
+      });
       return { sent: true, providerBatchId: id };
     } catch (error) {
       const isRefused = error instanceof ProviderRefusalError && error.status < 500;

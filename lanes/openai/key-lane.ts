@@ -6,6 +6,7 @@ import { attemptCompletion, operationOf, type SendRequest } from './attempt-comp
 import { createAttemptLimits } from './attempt-limits.ts';
 import { parseBaseUrl } from './check-address.ts';
 import { createConnectionPool } from './connection-pool.ts';
+import { eitherSignal } from './either-signal.ts';
 import { createMissingEndpoints } from './missing-endpoints.ts';
 import type { ProviderQuirks } from './presets.ts';
 import { createProviderBatches, type ProviderBatches } from './provider-batches.ts';
@@ -81,14 +82,18 @@ export function createKeyLane(options: KeyLaneOptions): KeyLane {
         limits.release();
       }
     },
-    batches: createProviderBatches(({ method, path, contentType, body }) =>
+    batches: createProviderBatches(({ method, path, contentType, body, idempotencyKey, signal }) =>
       pool.request({
         origin: url.origin,
         path: withQuery(`${basePath}${path}`, url.search),
         method,
-        headers: { ...headers, ...(contentType === undefined ? {} : { 'content-type': contentType }) },
+        headers: {
+          ...headers,
+          ...(contentType === undefined ? {} : { 'content-type': contentType }),
+          ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+        },
         ...(body === undefined ? {} : { body: body as unknown as Buffer }),
-        signal: AbortSignal.timeout(BATCH_CALL_LIMIT_MS),
+        signal: eitherSignal(AbortSignal.timeout(BATCH_CALL_LIMIT_MS), signal),
       }),
     ),
     close: () => pool.destroy(),

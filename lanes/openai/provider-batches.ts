@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import { isJsonObject, parseJson, type JsonObject } from '../../core/wire/json-object.ts';
 import { ERROR_BODY_LIMIT_BYTES, readText } from './bounded-body.ts';
+import { eitherSignal } from './either-signal.ts';
 
 /** What is sent to the provider: everything but its address and the key. */
 export interface ProviderRequest {
@@ -10,6 +11,10 @@ export interface ProviderRequest {
   readonly path: string;
   readonly contentType?: string;
   readonly body?: string | AsyncIterable<Uint8Array>;
+  /** A repeat of the same request is known by it, where the provider heeds it. */
+  readonly idempotencyKey?: string;
+  /** Ends the request, its answer's body included. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export type SendToProvider = (request: ProviderRequest) => Promise<Dispatcher.ResponseData>;
@@ -33,21 +38,25 @@ export interface ProviderBatchRequest {
   readonly lines: AsyncIterable<string>;
   /** Called when the lines are there and the batch is about to be asked for. What it throws ends it: nothing is paid before. */
   readonly onUploaded?: () => void;
+  readonly signal?: AbortSignal;
 }
 
-/** The provider's own Files and Batches API: slower than calls, at a part of their price. */
+/**
+ * The provider's own Files and Batches API: slower than calls, at a part of their price. A signal ends what is under way, with its
+ * reason; whether the provider has heard it is not known then.
+ */
 export interface ProviderBatches {
   /** Uploads the lines and makes a batch of them. @throws ProviderRefusalError, or the connection's error */
   create(request: ProviderBatchRequest): Promise<ProviderBatch>;
   /** One of its newest batches that was made with this marker. */
-  find(marker: string): Promise<ProviderBatch | undefined>;
-  read(batchId: string): Promise<ProviderBatch>;
+  find(marker: string, signal?: AbortSignal): Promise<ProviderBatch | undefined>;
+  read(batchId: string, signal?: AbortSignal): Promise<ProviderBatch>;
   /** Safe to repeat; one that is over, or gone, stays as it is. @throws ProviderRefusalError when it may not have been heard */
-  cancel(batchId: string): Promise<void>;
+  cancel(batchId: string, signal?: AbortSignal): Promise<void>;
   /** The bytes of a result file. */
-  content(fileId: string): Promise<AsyncIterable<Uint8Array>>;
+  content(fileId: string, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** Removes a file; one that is gone is no error. */
-  removeFile(fileId: string): Promise<void>;
+  removeFile(fileId: string, signal?: AbortSignal): Promise<void>;
 }
 
 /** The provider answered, and not with what was asked for. */
@@ -66,6 +75,9 @@ const MARKER = 'flatlane_part';
 /** Batches that are looked through for a marker: those of the last minutes are among them. */
 const NEWEST = 100;
 
+/** A look, a list or a cancel is answered within a second or two; one that hangs must leave time to ask again. */
+const SHORT_CALL_MS = 15_000;
+
 const STATUS: Readonly<Record<string, ProviderBatchStatus>> = {
   completed: 'completed',
   failed: 'failed',
@@ -73,7 +85,10 @@ const STATUS: Readonly<Record<string, ProviderBatchStatus>> = {
   cancelled: 'cancelled',
 };
 
-export function createProviderBatches(send: SendToProvider): ProviderBatches {
+/** @param shortCallMs how long a look, a list and a cancel may take, bodies included */
+export function createProviderBatches(send: SendToProvider, shortCallMs: number = SHORT_CALL_MS): ProviderBatches {
+  const shortly = (signal: AbortSignal | undefined): AbortSignal =>
+    eitherSignal(AbortSignal.timeout(shortCallMs), signal);
   const ask = async (what: string, request: ProviderRequest): Promise<JsonObject> => {
     const { statusCode, body } = await send(request);
     const text = await readText(body, ERROR_BODY_LIMIT_BYTES);
@@ -81,22 +96,21 @@ export function createProviderBatches(send: SendToProvider): ProviderBatches {
     if (statusCode !== 200 || !isJsonObject(answer)) throw new ProviderRefusalError(what, statusCode);
     return answer;
   };
-  const post = (what: string, path: string, body: object = {}): Promise<JsonObject> =>
-    ask(what, { method: 'POST', path, contentType: 'application/json', body: JSON.stringify(body) });
-
-  const removeFile = async (fileId: string): Promise<void> => {
-    const { body } = await send({ method: 'DELETE', path: `/files/${encodeURIComponent(fileId)}` });
+  const removeFile = async (fileId: string, signal?: AbortSignal): Promise<void> => {
+    const path = `/files/${encodeURIComponent(fileId)}`;
+    const { body } = await send({ method: 'DELETE', path, signal: shortly(signal) });
     await body.dump();
   };
 
   return {
-    async create({ marker, endpoint, lines, onUploaded = () => undefined }) {
+    async create({ marker, endpoint, lines, onUploaded = () => undefined, signal }) {
       const boundary = `flatlane-${randomBytes(16).toString('hex')}`;
       const file = await ask('a file was sent to it', {
         method: 'POST',
         path: '/files',
         contentType: `multipart/form-data; boundary=${boundary}`,
         body: multipart(boundary, lines),
+        signal,
       });
       const inputFileId = idOf(file);
       let isAsked = false;
@@ -104,11 +118,18 @@ export function createProviderBatches(send: SendToProvider): ProviderBatches {
         onUploaded();
         isAsked = true;
         return toProviderBatch(
-          await post('a batch was asked of it', '/batches', {
-            input_file_id: inputFileId,
-            endpoint,
-            completion_window: '24h',
-            metadata: { [MARKER]: marker },
+          await ask('a batch was asked of it', {
+            method: 'POST',
+            path: '/batches',
+            contentType: 'application/json',
+            body: JSON.stringify({
+              input_file_id: inputFileId,
+              endpoint,
+              completion_window: '24h',
+              metadata: { [MARKER]: marker },
+            }),
+            idempotencyKey: marker,
+            signal,
           }),
         );
       } catch (error) {
@@ -117,34 +138,37 @@ export function createProviderBatches(send: SendToProvider): ProviderBatches {
       }
     },
 
-    async find(marker) {
-      const { data } = await ask('its batches were listed', { method: 'GET', path: `/batches?limit=${NEWEST}` });
+    async find(marker, signal) {
+      const path = `/batches?limit=${NEWEST}`;
+      const { data } = await ask('its batches were listed', { method: 'GET', path, signal: shortly(signal) });
       const found = Array.isArray(data)
         ? data.find((one) => isJsonObject(one) && isJsonObject(one['metadata']) && one['metadata'][MARKER] === marker)
         : undefined;
       return isJsonObject(found) ? toProviderBatch(found) : undefined;
     },
 
-    read: async (batchId) =>
-      toProviderBatch(
-        await ask('a batch was looked at', { method: 'GET', path: `/batches/${encodeURIComponent(batchId)}` }),
-      ),
+    async read(batchId, signal) {
+      const path = `/batches/${encodeURIComponent(batchId)}`;
+      return toProviderBatch(await ask('a batch was looked at', { method: 'GET', path, signal: shortly(signal) }));
+    },
 
-    async cancel(batchId) {
+    async cancel(batchId, signal) {
       const { statusCode, body } = await send({
         method: 'POST',
         path: `/batches/${encodeURIComponent(batchId)}/cancel`,
         contentType: 'application/json',
         body: '{}',
+        signal: shortly(signal),
       });
       await body.dump();
       if (statusCode === 429 || statusCode >= 500) throw new ProviderRefusalError('a batch was cancelled', statusCode);
     },
 
-    async content(fileId) {
+    async content(fileId, signal) {
       const { statusCode, body } = await send({
         method: 'GET',
         path: `/files/${encodeURIComponent(fileId)}/content`,
+        signal,
       });
       if (statusCode !== 200) {
         await body.dump();

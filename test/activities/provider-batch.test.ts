@@ -74,6 +74,7 @@ function createActivities(spoil?: (content: string) => Promise<string>, priceSha
     costMicros: prices.costMicros.bind(prices),
     checkIn: () => undefined,
     keepAlive: (run) => run(),
+    signal: () => new AbortController().signal,
     log,
   });
 }

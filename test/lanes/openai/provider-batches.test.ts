@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../core/log.ts';
 import type { Dispatcher } from 'undici';
-import { createProviderBatches } from '../../../lanes/openai/provider-batches.ts';
+import { createProviderBatches, type ProviderRequest } from '../../../lanes/openai/provider-batches.ts';
 import { createKeyLane, type KeyLane } from '../../../lanes/openai/key-lane.ts';
 import { startOpenaiApi, type OpenaiApi } from '../../standins/openai/api.ts';
 
@@ -112,5 +112,56 @@ describe('lines that are uploaded', () => {
     await expect(made).rejects.toThrow('cancelled');
     expect(provider.batches.made()).toEqual([]);
     expect(provider.batches.files()).toBe(0);
+  });
+});
+
+/** A provider that never answers: a request ends when its signal says so. */
+const silent = ({ signal }: ProviderRequest): Promise<never> =>
+  new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)));
+
+describe('a provider that says nothing', () => {
+  it.each(['find', 'read', 'cancel', 'removeFile'] as const)('is not waited for long by %s', async (call) => {
+    const batches = createProviderBatches(silent, 20);
+    await expect(batches[call]('batch_1')).rejects.toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it.each(['find', 'read', 'cancel', 'removeFile', 'content'] as const)('is left at once by %s', async (call) => {
+    const controller = new AbortController();
+    const called = createProviderBatches(silent)[call]('batch_1', controller.signal);
+    controller.abort(new Error('cancelled'));
+    await expect(called).rejects.toThrow('cancelled');
+  });
+
+  it('is left at once when a batch is made, too', async () => {
+    const controller = new AbortController();
+    const made = createProviderBatches(silent).create({
+      marker: 'm',
+      endpoint: '/v1/chat/completions',
+      lines: lines(1),
+      signal: controller.signal,
+    });
+    controller.abort(new Error('cancelled'));
+    await expect(made).rejects.toThrow('cancelled');
+  });
+
+  it('is left at once on a real connection', async () => {
+    provider.script({ batch: { silent: true } });
+    const controller = new AbortController();
+    const made = lane.batches.create({
+      marker: 'm',
+      endpoint: '/v1/chat/completions',
+      lines: lines(1),
+      onUploaded: () => void setTimeout(() => controller.abort(new Error('cancelled')), 50),
+      signal: controller.signal,
+    });
+    await expect(made).rejects.toThrow('cancelled');
+    expect(provider.batches.files()).toBe(1);
+  });
+});
+
+describe('a batch that is asked for', () => {
+  it('is known by its marker if it is asked for twice', async () => {
+    await create('mine');
+    expect(provider.batches.made()).toMatchObject([{ idempotencyKey: 'mine' }]);
   });
 });

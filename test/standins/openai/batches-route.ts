@@ -9,6 +9,7 @@ interface StandInBatch {
   readonly inputFileId: string;
   readonly endpoint: string;
   readonly metadata: Record<string, string> | null;
+  readonly idempotencyKey: string | null;
   readonly createdAt: number;
   polls: number;
   status: 'in_progress' | 'completed' | 'failed' | 'cancelling' | 'cancelled';
@@ -21,7 +22,7 @@ export interface BatchesRoute {
   /** True when this request was for files or batches, and is answered. */
   handle(request: IncomingMessage, response: ServerResponse, raw: Buffer | undefined): Promise<boolean>;
   /** Batches that were made, whatever became of them. */
-  made(): readonly { readonly id: string; readonly metadata: Record<string, string> | null; readonly lines: number }[];
+  made(): readonly (Pick<StandInBatch, 'id' | 'metadata' | 'idempotencyKey'> & { readonly lines: number })[];
   /** Files that are there. */
   files(): number;
 }
@@ -91,7 +92,8 @@ export function createBatchesRoute(script: ScriptState, key: string, ownUrl: () 
       return true;
     }
     if (id === undefined && raw !== undefined) {
-      const refusal = script.current().batch?.refuseWith;
+      const { refuseWith: refusal, silent = false } = script.current().batch ?? {};
+      if (silent) return true;
       if (refusal !== undefined) {
         sendJson(response, refusal, refuse(refusal, 'invalid_request_error', null, 'No batches here.').body);
         return true;
@@ -106,6 +108,7 @@ export function createBatchesRoute(script: ScriptState, key: string, ownUrl: () 
         inputFileId: input_file_id,
         endpoint,
         metadata: metadata ?? null,
+        idempotencyKey: request.headers['idempotency-key']?.toString() ?? null,
         createdAt: Math.floor(Date.now() / 1000),
         polls: 0,
         status: 'in_progress',
@@ -118,7 +121,8 @@ export function createBatchesRoute(script: ScriptState, key: string, ownUrl: () 
       return true;
     }
     if (id === undefined) {
-      const newest = batches.toReversed().slice(0, Number(searchParams.get('limit') ?? 20));
+      const shown = script.takeListLag() ? batches.slice(0, -1) : batches;
+      const newest = shown.toReversed().slice(0, Number(searchParams.get('limit') ?? 20));
       sendJson(response, 200, { object: 'list', data: newest.map(toObject), has_more: false });
       return true;
     }
@@ -136,7 +140,13 @@ export function createBatchesRoute(script: ScriptState, key: string, ownUrl: () 
 
   return {
     handle,
-    made: () => batches.map(({ id, metadata, counts }) => ({ id, metadata, lines: counts.total })),
+    made: () =>
+      batches.map(({ id, metadata, idempotencyKey, counts }) => ({
+        id,
+        metadata,
+        idempotencyKey,
+        lines: counts.total,
+      })),
     files: () => files.size,
   };
 }

@@ -23,6 +23,10 @@ export interface BatchScript {
   readonly doneBeforeCancel?: number;
   /** The status with which a new batch is refused. */
   readonly refuseWith?: number;
+  /** New batches are asked for, and never answered. */
+  readonly silent?: boolean;
+  /** So many of the next lists do not show the newest batch yet. */
+  readonly listLags?: number;
 }
 
 export interface ScriptState {
@@ -35,6 +39,8 @@ export interface ScriptState {
   takeFailure(): string | undefined;
   /** True when the next batch is to fail. */
   takeBatchFailure(): boolean;
+  /** True when the next list of batches lacks the newest one. */
+  takeListLag(): boolean;
 }
 
 export function createScriptState(initial: OpenaiScript): ScriptState {
@@ -59,6 +65,11 @@ export function createScriptState(initial: OpenaiScript): ScriptState {
     takeBatchFailure() {
       const left = script.batch?.failNext ?? 0;
       if (left > 0) script = { ...script, batch: { ...script.batch, failNext: left - 1 } };
+      return left > 0;
+    },
+    takeListLag() {
+      const left = script.batch?.listLags ?? 0;
+      if (left > 0) script = { ...script, batch: { ...script.batch, listLags: left - 1 } };
       return left > 0;
     },
   };
