@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { LINES_IN_A_CHUNK } from '../../core/contracts/batch.ts';
 import {
+  CANCEL_LIMIT_MS,
   chunksForProvider,
   type PlanProviderBatchInput,
   type ProviderBatchInput,
@@ -30,14 +31,19 @@ export function createPlanProviderBatch(deps: PlanProviderBatchDeps) {
     const { model, ownerId: keyId, counts, createdAt, inProgressAt } = batch;
     const { lanes } = await planBatch(deps, batch, await deps.keys.find(keyId), model);
     const planReturns = lanes.filter(({ kind }) => kind === 'plan').map(({ unavailableUntil }) => unavailableUntil);
-    const heldBack = lanes.filter(({ heldUntil }) => heldUntil !== undefined);
-    for (const lane of heldBack) {
+    const now = deps.clock.now();
+    const open = lanes.filter(({ unavailableUntil }) => unavailableUntil <= now);
+    for (const lane of open) {
+      const { heldUntil, unavailableUntil: _, ...ref } = lane;
+      // Only a lane that stands behind the plan; one that its owner put before it serves calls now.
+      if (heldUntil === undefined) continue;
       const share = batchPriceShare((await deps.lanes.find(lane.laneId))?.keySettings ?? null);
       if (share === null) continue;
-      const { heldUntil: takenBackAt = 0, unavailableUntil: _, ...ref } = lane;
+      // Taking back takes its time, and calls must begin when it is over.
+      const takenBackAt = heldUntil - CANCEL_LIMIT_MS;
       const doneLines = counts.completed + counts.failed;
       const chunks = chunksForProvider({
-        now: deps.clock.now(),
+        now,
         planReturnsAt: Math.min(...planReturns),
         latestMoment: takenBackAt,
         startedAt: inProgressAt ?? createdAt,
