@@ -47,6 +47,8 @@ export interface PlanningActivities {
   planLanesFor(input: PlanLanesInput): Promise<LanePlan>;
   /** Which part of a batch, if any, goes to a provider's Batch API now. */
   planProviderBatch(input: PlanProviderBatchInput): Promise<ProviderBatchInput | null>;
+  /** Ends a run there, so that the next one may begin. */
+  endProviderRun(input: ProviderBatchInput): Promise<void>;
 }
 
 /** Outcomes of what no lane could answer. */

@@ -6,7 +6,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { HOUSEKEEPING_ID } from '../api/temporal/housekeeping-schedule.ts';
 import { readConfig } from '../core/config.ts';
 import { announceWorkflowId, completionWorkflowId, chunkWorkflowId } from '../core/contracts/ids.ts';
-import { providerBatchWorkflowId } from '../core/contracts/provider-batch.ts';
+import { providerBatchWorkflowId } from '../core/contracts/provider-run.ts';
 import { batchEventId, webhookWorkflowId } from '../core/contracts/webhook.ts';
 import { newBatchId } from '../core/ids.ts';
 import { createLogger } from '../core/log.ts';
@@ -139,9 +139,8 @@ try {
     }),
   );
   const waiting = await api.startBatch(long, 'long.jsonl', 'late');
-  await recordWhenThere(client, providerBatchWorkflowId(waiting.id, 3), () =>
-    record(providerBatchWorkflowId(waiting.id, 3), 'provider-batch'),
-  );
+  const firstRun = providerBatchWorkflowId({ batchId: waiting.id, number: 1, firstChunk: 3 });
+  await recordWhenThere(client, firstRun, () => record(firstRun, 'provider-batch'));
   await api.post(`/batches/${waiting.id}/control`, { spill: 'now' });
   await api.waitForBatch(waiting.id, () => undefined);
   await record(waiting.id, 'batch-partly-at-provider');

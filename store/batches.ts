@@ -2,6 +2,7 @@ import type { Db, UpdateFilter } from 'mongodb';
 import { batchStatesBefore, TERMINAL_BATCH_STATES, type BatchStatus } from '../core/contracts/batch.ts';
 import { DEFAULT_CONTROL, type BatchControl } from '../core/contracts/batch-control.ts';
 import { newSpend, type BatchSpend } from '../core/contracts/batch-spend.ts';
+import type { ProviderRun } from '../core/contracts/provider-run.ts';
 import type { TokenUsage } from '../core/lane-port.ts';
 import { NO_USAGE } from '../core/token-usage.ts';
 import type { BatchFacts } from '../core/wire/batch-object.ts';
@@ -40,6 +41,8 @@ export interface BatchDoc extends BatchFacts {
   readonly onlyLanes?: readonly string[] | null;
   /** What makes lines of its file's rows; null or absent where the file holds lines. */
   readonly template?: StoredTemplate | null;
+  /** Its newest run at a provider's Batch API; absent when it had none. */
+  readonly providerRun?: ProviderRun;
 }
 
 /** Why lines of a batch wait, and until when as far as it is known. */

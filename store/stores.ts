@@ -16,6 +16,7 @@ import { createRequestStore } from './requests.ts';
 import { createRouteStore } from './routes.ts';
 import { createUploadStore } from './uploads.ts';
 import { createQuoteStore } from './quotes.ts';
+import { createProviderRunStore } from './provider-runs.ts';
 import { createWebhookStore } from './webhooks.ts';
 import { createWindowSampleStore } from './window-samples.ts';
 
@@ -34,6 +35,7 @@ export function createStores(db: Db) {
   const batchControl = createBatchControlStore(db);
   const batchQueue = createBatchQueueStore(db);
   const batchSpend = createBatchSpendStore(db);
+  const providerRuns = createProviderRunStore(db);
   const chunks = createBatchChunkStore(db);
   const results = createBatchResultStore(db);
   const windowSamples = createWindowSampleStore(db);
@@ -54,6 +56,7 @@ export function createStores(db: Db) {
     batchControl,
     batchQueue,
     batchSpend,
+    providerRuns,
     chunks,
     results,
     windowSamples,

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelledFailure, Context } from '@temporalio/activity';
 import type { NativeConnection } from '@temporalio/worker';
 import { Agent } from 'undici';
@@ -13,6 +14,7 @@ import { createPlanLanesFor } from '../activities/plan-lanes-for.ts';
 import { withHeartbeat } from '../activities/serve/heartbeat.ts';
 import { createBatchGate } from '../activities/serve/batch-gate.ts';
 import { createLinePace } from '../activities/serve/line-pace.ts';
+import { createEndProviderRun } from '../activities/provider-batch/end-provider-run.ts';
 import { createPlanProviderBatch } from '../activities/provider-batch/plan-provider-batch.ts';
 import { createProviderBatchActivities } from '../activities/provider-batch/provider-batch-activities.ts';
 import { createLineRecorder } from '../activities/serve/line-recorder.ts';
@@ -153,6 +155,7 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
           costMicros,
           keepAlive: withHeartbeat,
           checkIn,
+          pause: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }),
           signal: () => Context.current().cancellationSignal,
           clock,
           log,
@@ -170,6 +173,7 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
   const stopWorkflows = await startWorkflowWorker(temporal, deps.workflowBundlePath, {
     planLanesFor: createPlanLanesFor(planning),
     planProviderBatch: createPlanProviderBatch(planning),
+    endProviderRun: createEndProviderRun(stores),
     settleFailure: createSettleFailure({ ...stores, replies, clock }),
     settleCancelled: createSettleCancelled({ ...stores, clock }),
     settleLines: createSettleLines({ chunkReader, recorder, clock }),

@@ -94,7 +94,8 @@ async function runWindow(
   open: OpenChunks,
   running: Map<number, Promise<void>>,
 ): Promise<void> {
-  while (open.next < chunks || running.size > 0) {
+  // A run whose chunks are all here holds nothing up but the end: what it has made is taken back, and paid.
+  while (open.next < chunks || running.size > 0 || open.run !== undefined) {
     while (open.next < open.end && running.size < CHUNKS_AT_A_TIME && !isTimeForNewRun(open)) {
       const index = open.next++;
       running.set(

@@ -82,7 +82,7 @@ export function laneActivities(options: LaneOptions): ActivityInterfaceFor<LaneA
  */
 export function providerBatchActivities(
   laneId: string,
-  limitMs: number = 2 * FILE_ACTIVITY_MS,
+  limitMs: number,
 ): ActivityInterfaceFor<ProviderBatchActivities> {
   return proxyActivities<ProviderBatchActivities>({
     taskQueue: laneTaskQueue(laneId),

@@ -1,7 +1,8 @@
 import { fitsDocument } from '../../core/answer-limit.ts';
 import type { Clock } from '../../core/clock.ts';
 import { lineKey } from '../../core/contracts/ids.ts';
-import { providerHold, type ProviderBatchRun } from '../../core/contracts/provider-batch.ts';
+import type { ProviderBatchRun } from '../../core/contracts/provider-batch.ts';
+import { providerHold } from '../../core/contracts/provider-run.ts';
 import type { Logger } from '../../core/log.ts';
 import { isJsonObject, parseJson } from '../../core/wire/json-object.ts';
 import { splitLines } from '../../core/wire/line-splitter.ts';

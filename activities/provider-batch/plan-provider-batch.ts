@@ -21,14 +21,20 @@ export interface PlanProviderBatchDeps extends PlanBatchDeps {
 
 /**
  * Which part of a batch, if any, goes to the Batch API of a metered lane's provider now: the rung between the plan and calls on
- * a key lane. Only for a batch that waits for its plan, whose lines name one model, as providers want it.
+ * a key lane. Only for a batch that waits for its plan, whose lines name one model, as providers want it. A run that
+ * is not over comes first, for a batch that was begun anew does not know of it.
  */
 export function createPlanProviderBatch(deps: PlanProviderBatchDeps) {
   return async function planProviderBatch(input: PlanProviderBatchInput): Promise<ProviderBatchInput | null> {
     const { batchId, nextChunk, endChunk } = input;
     const batch = await deps.batches.find(batchId);
-    if (batch === null || batch.model === null || batch.control.paused) return null;
-    const { model, ownerId: keyId, counts, createdAt, inProgressAt } = batch;
+    if (batch === null) return null;
+    const { model, ownerId: keyId, counts, createdAt, inProgressAt, expiresAt, providerRun } = batch;
+    if (providerRun !== undefined && !providerRun.isOver) {
+      const { made: _, isOver: __, ...run } = providerRun;
+      return { batchId, keyId, expiresAt, ...run };
+    }
+    if (model === null || batch.control.paused) return null;
     const { lanes } = await planBatch(deps, batch, await deps.keys.find(keyId), model);
     const planReturns = lanes.filter(({ kind }) => kind === 'plan').map(({ unavailableUntil }) => unavailableUntil);
     const now = deps.clock.now();
@@ -53,7 +59,9 @@ export function createPlanProviderBatch(deps: PlanProviderBatchDeps) {
         linesInAChunk: LINES_IN_A_CHUNK,
       });
       if (chunks === 0) return null;
-      return { batchId, keyId, lane: ref, model, firstChunk: endChunk - chunks, endChunk, takenBackAt };
+      const number = (providerRun?.number ?? 0) + 1;
+      const firstChunk = endChunk - chunks;
+      return { batchId, keyId, lane: ref, model, firstChunk, endChunk, takenBackAt, number, expiresAt };
     }
     return null;
   };

@@ -4,7 +4,8 @@ import { ProviderRefusalError, type ProviderBatchStatus } from '../../lanes/open
 import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
 import type { ProviderBatchActivities } from '../activities.ts';
 import { createMergeProviderBatch, type MergeProviderBatchDeps } from './merge-provider-batch.ts';
-import { markerOf, type ProviderLane } from './provider-run.ts';
+import { findMade } from './find-made.ts';
+import type { ProviderLane } from './provider-run.ts';
 import { createSubmitProviderBatch, type SubmitProviderBatchDeps } from './submit-provider-batch.ts';
 
 interface ProviderBatchDeps extends Omit<SubmitProviderBatchDeps & MergeProviderBatchDeps, 'findLane'> {
@@ -39,10 +40,10 @@ export function createProviderBatchActivities(deps: ProviderBatchDeps): Provider
 
     findProviderBatch: (run) =>
       alive(async () => {
-        const found = await findLane(run.lane.laneId).api.find(markerOf(run), deps.signal());
-        return found === undefined
+        const providerBatchId = await findMade({ ...deps, findLane }, run);
+        return providerBatchId === undefined
           ? { sent: false, why: 'it was cancelled before it was made' }
-          : { sent: true, providerBatchId: found.id };
+          : { sent: true, providerBatchId };
       }),
 
     /** One that can't be read now runs on as far as anybody knows; one that the provider does not know any more has failed. */

@@ -14,11 +14,6 @@ export interface ProviderLane {
 /** @throws Error when this process does not host the lane, or it has no Batch API */
 export type FindProviderLane = (laneId: string) => ProviderLane;
 
-/** By which the batch of this try is found at the provider. */
-export function markerOf({ batchId, firstChunk, attempt }: ProviderBatchTry): string {
-  return `${batchId}:${firstChunk}:${attempt}`;
-}
-
 /** What a line may cost at most at a provider's Batch API, in whole millionths; null where the price is unknown. */
 export function mostAtProvider(
   { costMicros, priceShare }: ProviderLane,

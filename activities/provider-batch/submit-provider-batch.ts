@@ -1,4 +1,5 @@
-import { providerHold, type ProviderBatchTry, type SubmittedBatch } from '../../core/contracts/provider-batch.ts';
+import type { ProviderBatchTry, SubmittedBatch } from '../../core/contracts/provider-batch.ts';
+import { providerHold, providerMarker } from '../../core/contracts/provider-run.ts';
 import type { Logger } from '../../core/log.ts';
 import { PROVIDER_OPERATIONS } from '../../lanes/openai/provider-operation.ts';
 import { ProviderRefusalError } from '../../lanes/openai/provider-batches.ts';
@@ -6,10 +7,12 @@ import type { BatchResultStore } from '../../store/batch-results.ts';
 import type { BatchSpendStore } from '../../store/batch-spend.ts';
 import type { BatchStore } from '../../store/batches.ts';
 import type { ChunkReader, ChunkRow } from '../batch/load-chunk.ts';
-import { lineId, markerOf, mostAtProvider, type FindProviderLane } from './provider-run.ts';
+import type { ProviderRunStore } from '../../store/provider-runs.ts';
+import { findMade, noteMade, type FindMadeDeps } from './find-made.ts';
+import { lineId, mostAtProvider } from './provider-run.ts';
 
-export interface SubmitProviderBatchDeps {
-  readonly findLane: FindProviderLane;
+export interface SubmitProviderBatchDeps extends FindMadeDeps {
+  readonly providerRuns: Pick<ProviderRunStore, 'begin' | 'made' | 'noteMade'>;
   readonly batches: Pick<BatchStore, 'find'>;
   readonly results: Pick<BatchResultStore, 'outcomes'>;
   readonly spend: Pick<BatchSpendStore, 'find' | 'hold' | 'settle'>;
@@ -17,8 +20,6 @@ export interface SubmitProviderBatchDeps {
   readonly log: Logger;
   /** Says that the work goes on, with the chunks done so far. May throw to end it. */
   readonly checkIn: (chunksDone: number) => void;
-  /** That of the activity under way: it ends what is under way at the provider. */
-  readonly signal: () => AbortSignal;
 }
 
 /**
@@ -32,9 +33,8 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
   return async function submitProviderBatch(run: ProviderBatchTry): Promise<SubmittedBatch> {
     const { batchId, lane } = run;
     const { api, priceShare } = findLane(lane.laneId);
-    const marker = markerOf(run);
-    const before = await api.find(marker, deps.signal());
-    if (before !== undefined) return { sent: true, providerBatchId: before.id };
+    const before = await findMade(deps, run);
+    if (before !== undefined) return { sent: true, providerBatchId: before };
 
     const batch = await batches.find(batchId);
     if (batch === null) return { sent: false, why: 'the batch is gone' };
@@ -42,6 +42,8 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
     const { lines, micros } = await survey(deps, run);
     if (lines === 0) return { sent: false, why: 'no line is left' };
     if (micros === null && batch.spend.maxMicros !== null) return { sent: false, why: 'no price is known' };
+    // Before anything is paid: a run that nobody knows of would go on unseen after its batch was begun anew.
+    if (!(await begin(deps, run))) return { sent: false, why: 'it is over, or another run of the batch is not' };
     const hold = providerHold(run);
     const isOurs = !Object.hasOwn((await spend.find(batchId)).holds, hold);
     if (!(await spend.hold(batchId, hold, micros ?? 0)))
@@ -53,12 +55,13 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
     };
     try {
       const { id } = await api.create({
-        marker,
+        marker: providerMarker(run),
         endpoint: batch.endpoint,
         lines: linesOf(deps, run),
         onUploaded,
         signal: deps.signal(),
       });
+      await noteMade(deps, run, id);
       return { sent: true, providerBatchId: id };
     } catch (error) {
       const isRefused = error instanceof ProviderRefusalError && error.status < 500;
@@ -73,6 +76,14 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
       return { sent: false, why: `the provider refuses it with ${error.status}` };
     }
   };
+}
+
+/** True when the run stands in its batch as the one that is not over. Those of earlier versions stand nowhere. */
+async function begin({ providerRuns }: SubmitProviderBatchDeps, run: ProviderBatchTry): Promise<boolean> {
+  const { batchId, number, lane, model, firstChunk, endChunk, takenBackAt } = run;
+  return (
+    number === undefined || providerRuns.begin(batchId, { number, lane, model, firstChunk, endChunk, takenBackAt })
+  );
 }
 
 /** Ends a hold of which nothing was spent. */

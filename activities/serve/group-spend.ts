@@ -4,7 +4,7 @@ import type { BatchSpend } from '../../core/contracts/batch-spend.ts';
 import type { ServeLinesInput } from '../../core/contracts/batch.ts';
 import type { AttemptFailure } from '../../core/contracts/failure.ts';
 import { holdKey, isDeadHold } from '../../core/contracts/holds.ts';
-import { isProviderHold } from '../../core/contracts/provider-batch.ts';
+import { isProviderHold } from '../../core/contracts/provider-run.ts';
 import { REPLAN_AT_LEAST_AFTER_MS, REPLAN_AT_MOST_EVERY_MS } from '../../core/contracts/timings.ts';
 import type { Logger } from '../../core/log.ts';
 import { persist } from '../../core/persist.ts';

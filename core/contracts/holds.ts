@@ -1,3 +1,5 @@
+import { isProviderHold, providerHoldEndsAt } from './provider-run.ts';
+
 /**
  * A hold is known by the activity that made it and by how often that was delivered: a delivery whose worker died keeps a hold of
  * its own, since what it sent out may have been paid for. No dot and no dollar sign: the key is the name of a field.
@@ -18,8 +20,9 @@ export function holdKey(activity: {
 /** A group of lines is over in well under this time, all deliveries included; what is older is of an attempt that is dead. */
 export const HOLD_IS_DEAD_AFTER_MS = 2 * 3_600_000;
 
-/** True when nobody is left who would end a hold. */
+/** True when nobody is left who would end the hold. */
 export function isDeadHold(key: string, now: number): boolean {
+  if (isProviderHold(key)) return now > providerHoldEndsAt(key);
   const scheduledAt = Number(key.split('-')[0]);
   return Number.isFinite(scheduledAt) && now - scheduledAt > HOLD_IS_DEAD_AFTER_MS;
 }

@@ -20,6 +20,12 @@ export interface ProviderBatchInput {
   readonly endChunk: number;
   /** Unix milliseconds: what is not done then is taken back, while a key lane can still serve it before the batch expires. */
   readonly takenBackAt: number;
+  /** Counts the runs of the batch from 1; absent in runs of earlier versions. */
+  readonly number?: number;
+  /** Unix milliseconds of the end of the batch; absent in runs of earlier versions. */
+  readonly expiresAt?: number;
+  /** True for a run whose chunks have begun without it: nothing is sent, and what was made is taken back at once. */
+  readonly isTakenBack?: boolean;
 }
 
 /** One try of a run: a provider's batch that fails as a whole is sent once more. */
@@ -37,18 +43,6 @@ export type SubmittedBatch =
   | { readonly sent: true; readonly providerBatchId: string }
   | { readonly sent: false; readonly why: string };
 
-/** The name of the money that a try holds. No dot and no dollar sign: it is the name of a field. */
-export function providerHold({ firstChunk, attempt }: Pick<ProviderBatchTry, 'firstChunk' | 'attempt'>): string {
-  return `${PROVIDER_HOLD}${firstChunk}-${attempt}`;
-}
-
-/** True for money that a try holds, and not lines that go singly. */
-export function isProviderHold(key: string): boolean {
-  return key.startsWith(PROVIDER_HOLD);
-}
-
-const PROVIDER_HOLD = 'provider-';
-
 /** How often a run is sent: once more after a batch that failed as a whole. */
 export const PROVIDER_BATCH_TRIES = 2;
 
@@ -59,13 +53,23 @@ export const LONGEST_LOOK_MS = 5 * 60_000;
 /** A cancelled batch of a provider has this long to end: OpenAI says up to ten minutes. */
 export const CANCEL_LIMIT_MS = 11 * 60_000;
 
+/** The same for a batch whose time is over: its end does not wait for what its lines can't use any more. */
+export const EXPIRED_CANCEL_LIMIT_MS = 60_000;
+
+/** One try to take in what came of a run: 200 MiB at a few MB/s, and 1,000 outcomes a second, are two minutes. */
+export const MERGE_LIMIT_MS = 10 * 60_000;
+
+/** A lane that does nothing for so long has no worker: its run is given up, and its lines go as calls. */
+export const LANE_IS_GONE_AFTER_MS = 60 * 60_000;
+
+/** A look at a run ends well within this time where a worker takes it. */
+export const LOOK_LIMIT_MS = 20_000;
+
+/** A provider's list of its batches may be so much older than its last batch. */
+export const LIST_LAGS_MS = 30_000;
+
 /** With less time than this a provider's batch is not begun: most end within the hour. */
 const LEAST_TIME_MS = 60 * 60_000;
-
-/** The workflow id of a run. */
-export function providerBatchWorkflowId(batchId: string, firstChunk: number): string {
-  return `${batchId}/provider-${firstChunk}`;
-}
 
 /** What is known when it is to be decided whether a part of a batch goes to the provider's Batch API. Times in Unix milliseconds. */
 export interface ProviderBatchFacts {

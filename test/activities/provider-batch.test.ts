@@ -1,82 +1,28 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createProviderBatchActivities } from '../../activities/provider-batch/provider-batch-activities.ts';
-import { createLineRecorder } from '../../activities/serve/line-recorder.ts';
-import { newSpend } from '../../core/contracts/batch-spend.ts';
-import { providerHold, type ProviderBatchRun, type ProviderBatchTry } from '../../core/contracts/provider-batch.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { providerHold } from '../../core/contracts/provider-run.ts';
 import { lineKey } from '../../core/contracts/ids.ts';
-import { createLogger } from '../../core/log.ts';
-import { createKeyLane, type KeyLane } from '../../lanes/openai/key-lane.ts';
-import type { HostedLane } from '../../lanes/policy/hosted-lane.ts';
-import { createPriceList } from '../../lanes/prices/price-list.ts';
-import { startOpenaiApi, type OpenaiApi } from '../standins/openai/api.ts';
-import { createBatchWorld, OWNER, result, type BatchWorld } from '../support/batch-world.ts';
-import { batchLine } from '../support/batch-run.ts';
-import { openTestDatabase, type TestDatabase } from '../support/mongodb.ts';
+import type { OpenaiApi } from '../standins/openai/api.ts';
+import { result, type BatchWorld } from '../support/batch-world.ts';
+import { LANE, useProviderBatchWorld } from '../support/provider-batch-world.ts';
 
-const MODEL = 'gpt-5.5';
-const LANE = { laneId: 'lane_key', kind: 'key', alias: 'meter', model: MODEL, concurrency: 8 } as const;
-const log = createLogger('silent', 'test');
-const prices = createPriceList();
-
-let database: TestDatabase;
+const given = useProviderBatchWorld();
+const { sent } = given;
 let world: BatchWorld;
 let provider: OpenaiApi;
-let lane: KeyLane;
-beforeAll(async () => {
-  database = await openTestDatabase();
-  world = await createBatchWorld(database);
-});
-afterAll(() => database.release());
-beforeEach(async () => {
-  provider = await startOpenaiApi();
-  const address = { baseUrl: provider.url, apiKey: provider.key, allowPrivateAddresses: true };
-  lane = createKeyLane({ laneId: LANE.laneId, alias: LANE.alias, ...address, clock: world.clock, log });
-});
-afterEach(async () => {
-  await lane.close();
-  await provider.close();
+beforeEach(() => {
+  world = given.batches();
+  provider = given.provider();
 });
 
-/** A batch of lines, of which one asks for another model and some texts are given. */
-async function start(
-  texts: readonly string[],
-  maxMicros: number | null = null,
-): Promise<{ batchId: string; run: ProviderBatchTry }> {
-  const lines = texts.map((text, index) => batchLine(`row-${index + 1}`, text === 'other' ? 'gpt-5' : MODEL, text));
-  const file = await world.putFile(`${lines.join('\n')}\n`);
-  const { _id: batchId } = await world.putBatch(file._id, { spend: newSpend(maxMicros) });
-  await world.validateBatch({ batchId });
-  const run = {
-    batchId,
-    keyId: OWNER,
-    lane: LANE,
-    model: MODEL,
-    firstChunk: 0,
-    endChunk: 1,
-    takenBackAt: 0,
-    attempt: 1,
-  };
-  return { batchId, run };
-}
+const start = (texts: readonly string[], maxMicros: number | null = null) => given.start(texts, { maxMicros });
 
 /** @param spoil what becomes of the answers on their way */
 function createActivities(spoil?: (content: string) => Promise<string>, priceShare: number | null = 0.5) {
   const content = async (fileId: string): Promise<AsyncIterable<Uint8Array>> => {
-    const whole = await lane.batches.content(fileId);
+    const whole = await given.lane().batches.content(fileId);
     return spoil === undefined ? whole : spoilt(whole, spoil);
   };
-  const hosted = { lane, providerBatches: { api: { ...lane.batches, content }, priceShare } } as unknown as HostedLane;
-  return createProviderBatchActivities({
-    ...world,
-    spend: world.batchSpend,
-    recorder: createLineRecorder({ ...world, log }),
-    host: { find: (laneId) => (laneId === LANE.laneId ? hosted : undefined) },
-    costMicros: prices.costMicros.bind(prices),
-    checkIn: () => undefined,
-    keepAlive: (run) => run(),
-    signal: () => new AbortController().signal,
-    log,
-  });
+  return given.activities({ api: { content }, priceShare });
 }
 
 async function* spoilt(
@@ -86,12 +32,6 @@ async function* spoilt(
   const parts: Uint8Array[] = [];
   for await (const part of content) parts.push(part);
   yield Buffer.from(await spoil(Buffer.concat(parts).toString()));
-}
-
-async function sent(run: ProviderBatchTry): Promise<ProviderBatchRun> {
-  const submitted = await createActivities().submitProviderBatch(run);
-  if (!submitted.sent) throw new Error(submitted.why);
-  return { ...run, providerBatchId: submitted.providerBatchId };
 }
 
 describe("a part of a batch at the provider's Batch API", () => {
@@ -236,7 +176,6 @@ describe("a part of a batch at the provider's Batch API", () => {
     await provider.close();
     await expect(createActivities().submitProviderBatch(run)).rejects.toThrow();
     expect((await world.batchSpend.find(batchId)).holds).toEqual({});
-    provider = await startOpenaiApi();
   });
 
   it('stays held when an earlier delivery may have made it, whatever becomes of the next one', async () => {

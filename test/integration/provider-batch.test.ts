@@ -60,8 +60,8 @@ describe('a batch whose plan is out for longer than it can wait', () => {
         ({ request_counts }) => (request_counts?.completed ?? 0) >= BY_THE_PLAN + BY_THE_PROVIDER,
       );
       expect(openai.batches.made()).toMatchObject([
-        { metadata: { flatlane_part: `${id}:3:1` } },
-        { metadata: { flatlane_part: `${id}:3:2` } },
+        { metadata: { flatlane_part: `${id}:run1:1` } },
+        { metadata: { flatlane_part: `${id}:run1:2` } },
       ]);
       await expect.poll(() => openai.batches.files()).toBe(0);
 

@@ -13,14 +13,14 @@ import { batchLine } from './batch-run.ts';
 import { createBatchWorld, OWNER, type BatchWorld } from './batch-world.ts';
 import { openTestDatabase, type TestDatabase } from './mongodb.ts';
 
-export const MODEL = 'gpt-5.5';
+const MODEL = 'gpt-5.5';
 export const LANE = { laneId: 'lane_key', kind: 'key', alias: 'meter', model: MODEL, concurrency: 8 } as const;
 const log = createLogger('silent', 'test');
 const prices = createPriceList();
 
 type ProviderBatchDeps = Parameters<typeof createProviderBatchActivities>[0];
 
-interface Given extends Partial<Pick<ProviderBatchDeps, 'keepAlive' | 'signal'>> {
+interface Given extends Partial<Pick<ProviderBatchDeps, 'keepAlive' | 'pause' | 'signal'>> {
   /** What stands in the place of the provider's own. */
   readonly api?: Partial<ProviderBatches>;
   readonly priceShare?: number | null;
@@ -57,6 +57,7 @@ export function useProviderBatchWorld() {
       costMicros: prices.costMicros.bind(prices),
       checkIn: () => undefined,
       keepAlive: (run) => run(),
+      pause: async () => undefined,
       signal: () => new AbortController().signal,
       log,
       ...given,

@@ -90,7 +90,7 @@ describe.concurrent('a run at the Batch API of a provider', () => {
     const world = new World();
     world.status = () => (world.events.includes('cancel') ? 'cancelled' : 'running');
     const handle = await start(world);
-    await expect.poll(() => world.events).toEqual(['submit 1']);
+    await vi.waitFor(() => expect(world.events).toEqual(['submit 1']), { timeout: 20_000 });
     await handle.cancel();
     await expect(handle.result()).rejects.toMatchObject({ name: 'WorkflowFailedError' });
     expect(world.events).toEqual(['submit 1', 'cancel', 'merge 1']);

@@ -7,7 +7,7 @@ import { createLaneDirectory } from '../../../lanes/policy/lane-directory.ts';
 import { newBatch, type BatchDoc } from '../../../store/batches.ts';
 import type { KeyDoc } from '../../../store/keys.ts';
 import type { LaneDoc } from '../../../store/lanes.ts';
-import { plantLaneDoc } from '../../support/planted.ts';
+import { plantLane, plantLaneDoc } from '../../support/planted.ts';
 
 const NOW = 1_700_000_000_000;
 const HOUR_MS = 3_600_000;
@@ -77,5 +77,24 @@ describe('the part of a batch that goes to a provider', () => {
     const out = { ...HALF, state: 'cooling', until: NOW + HOUR_MS } as const;
     expect((await planWith([PLAN, out, OTHER]))?.lane.laneId).toBe('other');
     expect(await planWith([PLAN, out])).toBeNull();
+  });
+});
+
+describe('a run that is not over', () => {
+  const { unavailableUntil: _, ...lane } = plantLane('gone', { kind: 'key' });
+  const run = { number: 4, lane, model: 'older', firstChunk: 1, endChunk: 8, takenBackAt: NOW - 1 };
+  const open = { ...run, made: { 1: 'batch_p' }, isOver: false };
+
+  it('comes before any other, whatever has begun and whatever its batch wants now', async () => {
+    const batch = { batchId: 'batch_1', keyId: 'key_1', expiresAt: NOW + 24 * HOUR_MS };
+    expect(await planWith([PLAN, HALF], { providerRun: open })).toEqual({ ...run, ...batch });
+    const control = { paused: true, priority: 'normal', spill: 'now' } as unknown as BatchDoc['control'];
+    expect(await planWith([], { providerRun: open, model: null, control })).toEqual({ ...run, ...batch });
+  });
+
+  it('is followed by the next number when it is over', async () => {
+    expect(await planWith([PLAN, HALF])).toMatchObject({ number: 1, expiresAt: NOW + 24 * HOUR_MS });
+    const next = await planWith([PLAN, HALF], { providerRun: { ...open, isOver: true } });
+    expect(next).toMatchObject({ number: 5, model: MODEL, firstChunk: 3, endChunk: 10 });
   });
 });
