@@ -154,7 +154,16 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   const adminApp = createApp({ keys, secretBox, log: httpLog, defaultAccess: 'admin' });
   registerAccountRoutes(adminApp, { lanes, secretBox, clock, markSilent });
   registerAccountCareRoutes(adminApp, { lanes, routes, windowSamples: stores.windowSamples, directory });
-  registerLaneRoutes(adminApp, { lanes, routes, directory, secretBox, clock, checkAddress, markSilent });
+  registerLaneRoutes(adminApp, {
+    lanes,
+    routes,
+    providerRuns: stores.providerRuns,
+    directory,
+    secretBox,
+    clock,
+    checkAddress,
+    markSilent,
+  });
   const cancelling = { ...stores, ...batchStarter, clock, log };
   registerKeyRoutes(adminApp, {
     keys,

@@ -5,6 +5,7 @@ import type { SecretBox } from '../../core/secret-box.ts';
 import type { LaneDirectory } from '../../lanes/policy/lane-directory.ts';
 import type { MarkSilent } from '../../lanes/policy/silent-lanes.ts';
 import type { LaneStore } from '../../store/lanes.ts';
+import type { ProviderRunStore } from '../../store/provider-runs.ts';
 import type { RouteDoc, RouteStore } from '../../store/routes.ts';
 import { parseBody } from '../parse-body.ts';
 import { insertLane } from './account-routes.ts';
@@ -17,6 +18,7 @@ import { checkRoute, routeSchema, toRouteView } from './route-view.ts';
 interface LaneRouteDeps {
   readonly lanes: LaneStore;
   readonly routes: RouteStore;
+  readonly providerRuns: Pick<ProviderRunStore, 'listOpenOnLane'>;
   readonly directory: LaneDirectory;
   readonly secretBox: SecretBox;
   readonly clock: Clock;
@@ -45,6 +47,7 @@ export function registerLaneRoutes(app: FastifyInstance, deps: LaneRouteDeps): v
     if ((await lanes.find(id))?.kind === 'plan') {
       throw new ApiError('conflict', `Lane '${id}' is an account. Remove it with DELETE /admin/accounts/${id}.`);
     }
+    await refuseWhileInUse(deps.providerRuns, id);
     if (!(await lanes.remove(id)))
       throw new ApiError('not_found', `There is no lane with id '${id}'. See GET /admin/lanes.`);
     await leaveRoutes(routes, id);
@@ -84,4 +87,16 @@ export function registerLaneRoutes(app: FastifyInstance, deps: LaneRouteDeps): v
     directory.refresh();
     return { model, deleted: true };
   });
+}
+
+/** Without its lane nobody could take back what is there, nor take in what is paid. @throws ApiError conflict */
+async function refuseWhileInUse(providerRuns: LaneRouteDeps['providerRuns'], laneId: string): Promise<void> {
+  const runs = await providerRuns.listOpenOnLane(laneId);
+  if (runs.length === 0) return;
+  const batches = runs.map(({ _id }) => _id).join(', ');
+  const last = new Date(Math.max(...runs.map(({ providerRun }) => providerRun.takenBackAt))).toISOString();
+  throw new ApiError(
+    'conflict',
+    `The provider of lane '${laneId}' has lines of ${batches} in its Batch API. Pause the lane, and remove it when they are back: they are taken back at ${last} at the latest, or when their batch is cancelled.`,
+  );
 }

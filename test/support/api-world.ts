@@ -165,6 +165,7 @@ export async function createApiWorld() {
   registerLaneRoutes(adminApp, {
     lanes,
     routes: untouched('routes'),
+    providerRuns: untouched('provider runs'),
     directory,
     secretBox,
     clock,
