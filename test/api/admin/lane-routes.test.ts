@@ -4,6 +4,7 @@ import { registerLaneRoutes } from '../../../api/admin/lane-routes.ts';
 import { createApp } from '../../../api/create-app.ts';
 import { createSecretBox, newMasterKey } from '../../../core/secret-box.ts';
 import { createLaneDirectory } from '../../../lanes/policy/lane-directory.ts';
+import { createSilentLanes } from '../../../lanes/policy/silent-lanes.ts';
 import type { KeyDoc, KeyStore } from '../../../store/keys.ts';
 import { createBatchWorld, type BatchWorld } from '../../support/batch-world.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
@@ -23,8 +24,9 @@ beforeAll(async () => {
   const keys = { findActive: async () => admin } as unknown as KeyStore;
   const directory = createLaneDirectory({ listLanes: () => lanes.list(), listRoutes: () => routes.list(), clock });
   app = createApp({ keys, secretBox, log: silentLog, defaultAccess: 'admin' });
+  const markSilent = createSilentLanes(() => 0);
   const checkAddress = async (): Promise<void> => undefined;
-  registerLaneRoutes(app, { lanes, routes, providerRuns, directory, secretBox, clock, checkAddress });
+  registerLaneRoutes(app, { lanes, routes, providerRuns, directory, secretBox, clock, checkAddress, markSilent });
 });
 afterAll(async () => {
   await app.close();
