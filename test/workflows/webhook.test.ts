@@ -133,6 +133,7 @@ describe('the end of a batch', () => {
     announcement = { event: newEvent(), endpointIds: ['wh_1', 'wh_2'] };
     await runBatch();
     expect(marked).toEqual([[`batch_${runs}`, 2]]);
+    for (const id of announcement.endpointIds) await handleOf(id).result();
   });
 
   it('is told by its announcement when the batch’s workflow was lost before, to each endpoint once', async () => {
@@ -146,7 +147,10 @@ describe('the end of a batch', () => {
     await starter.startAnnouncement(batch);
     await client.workflow.getHandle(announceWorkflowId(batch._id)).result();
     for (const id of ['wh_1', 'wh_2']) expect(await handleOf(id).result()).toMatchObject({ outcome: 'delivered' });
-    expect(delivered.map(({ endpointId }) => endpointId).toSorted()).toEqual(['wh_1', 'wh_2']);
+    expect(delivered.map(({ event, endpointId }) => `${event.dataId} ${endpointId}`).toSorted()).toEqual([
+      `${batch._id} wh_1`,
+      `${batch._id} wh_2`,
+    ]);
     expect(marked[0]).toEqual([batch._id, 2]);
     await expect(client.workflow.getHandle(batch._id).describe()).rejects.toThrow();
   });
