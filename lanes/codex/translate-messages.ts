@@ -1,5 +1,5 @@
-import type { ChatMessage, ChatRequest } from '../../core/wire/chat-request.ts';
-import { invalid, isRefusal, type Refusal } from './refusal.ts';
+import type { ChatFunctionCall, ChatMessage, ChatRequest } from '../../core/wire/chat-request.ts';
+import { invalid, isRefusal, unsupported, type Refusal } from './refusal.ts';
 import { textOf, userParts, type ContentPart } from './translate-content.ts';
 import { createImageTranslator, type ImageTranslator } from './translate-image.ts';
 
@@ -82,6 +82,9 @@ function translateMessage(
       const text = content === '' && typeof refusal === 'string' ? refusal : content;
       const calls: ResponseItem[] = [];
       for (const [index, call] of (message.tool_calls ?? []).entries()) {
+        if (!isFunctionCall(call)) {
+          return unsupported(`${param}.tool_calls[${index}]`, 'A plan lane supports calls of functions only.');
+        }
         if (openCalls.has(call.id)) return invalid(`${param}.tool_calls[${index}].id`, SAME_ID);
         openCalls.add(call.id);
         const { name, arguments: given } = call.function;
@@ -98,6 +101,10 @@ function translateMessage(
       return [{ type: 'function_call_output', call_id: message.tool_call_id, output }];
     }
   }
+}
+
+function isFunctionCall(call: { readonly type: string }): call is ChatFunctionCall {
+  return call.type === 'function';
 }
 
 function textMessage(role: 'developer' | 'assistant', text: string): ResponseItem {

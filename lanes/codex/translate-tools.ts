@@ -78,11 +78,11 @@ function withSchema(description: string, parameters: Schema): string {
 
 /** What of the tools the choice leaves, and whether one of them must be called. */
 function chooseTools(
-  choice: ChatRequest['tool_choice'] = 'auto',
+  choice: ChatRequest['tool_choice'],
   tools: readonly DynamicTool[],
 ): Pick<OfferedTools, 'tools' | 'mustCall'> | Refusal {
   if (choice === 'none') return { tools: [], mustCall: false };
-  if (choice === 'auto') return { tools, mustCall: false };
+  if (choice === undefined || choice === null || choice === 'auto') return { tools, mustCall: false };
   if (choice === 'required') {
     if (tools.length === 0) return invalid('tool_choice', "'tool_choice' demands a call, and there are no 'tools'.");
     return { tools, mustCall: true };
@@ -97,7 +97,7 @@ function chooseTools(
   return { tools: named, mustCall: true };
 }
 
-function nameOf(choice: Exclude<ChatRequest['tool_choice'], string | undefined>): string | undefined {
+function nameOf(choice: Exclude<ChatRequest['tool_choice'], string | null | undefined>): string | undefined {
   if (choice.type !== 'function') return undefined;
   const { function: named } = choice as { readonly function?: { readonly name?: unknown } };
   return typeof named?.name === 'string' ? named.name : undefined;

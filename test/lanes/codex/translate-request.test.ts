@@ -9,6 +9,7 @@ const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwA
 const user = { role: 'user', content: 'hello' };
 const call = (id: string): object => ({ id, type: 'function', function: { name: 'f', arguments: '{"a":1}' } });
 const tool = (name: string, more: object = {}): object => ({ type: 'function', function: { name, ...more } });
+const CUSTOM_CALL = { id: 'c2', type: 'custom', custom: { name: 'x', input: 'y' } };
 
 function translate(body: object, efforts?: readonly string[]): TurnRequest | Refusal {
   return translateRequest(chatRequestSchema.parse({ model: 'm', messages: [user], ...body }), efforts);
@@ -131,8 +132,17 @@ describe('translateRequest', () => {
     ['tools[0].function.name', { tools: [tool('shell_command')] }],
     ['tools[1].function.name', { tools: [tool('f'), tool('mcp__files__read')] }],
     ['reasoning_effort', { reasoning_effort: 'ultra' }],
+    ['messages[0].tool_calls[1]', { messages: [{ role: 'assistant', tool_calls: [call('c1'), CUSTOM_CALL] }] }],
   ])('leaves %s to other lanes: %j', (param, body) => {
     expect(translate(body)).toMatchObject({ class: 'unsupported', error: { status: 400, param } });
+  });
+
+  it('takes null for what is left out', () => {
+    const nothing = { tools: null, tool_choice: null, parallel_tool_calls: null, response_format: null, user: null };
+    const answered = { role: 'assistant', content: 'well', tool_calls: null };
+    expect(translated({ messages: [answered], ...nothing })).toEqual(
+      translated({ messages: [{ role: 'assistant', content: 'well' }] }),
+    );
   });
 
   it('lists what has no effect, and nothing that says nothing about the answer', () => {
