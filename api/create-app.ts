@@ -102,6 +102,8 @@ function parseJson(bytes: Buffer): unknown {
       throw new ApiError('invalid_request', 'The JSON body nests more than 64 levels deep.');
     case 'too_wide':
       throw new ApiError('invalid_request', `The JSON body has more than ${MAX_JSON_VALUES} values.`);
+    case 'number_too_large':
+      throw new ApiError('invalid_request', 'The JSON body has a number that is too large.');
     case 'forbidden_key':
       throw new ApiError('invalid_request', `The JSON body has the key '${parsed.key}', which is not allowed.`);
   }

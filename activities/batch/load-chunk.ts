@@ -3,7 +3,9 @@ import type { ChunkLines } from '../../core/contracts/batch.ts';
 import { chunkKey } from '../../core/contracts/ids.ts';
 import type { Operation } from '../../core/lane-port.ts';
 import { operationOfEndpoint } from '../../core/wire/batch-endpoints.ts';
+import { readMembers } from '../../core/wire/json-text.ts';
 import { splitLines } from '../../core/wire/line-splitter.ts';
+import { keepText, withoutMember } from '../../core/wire/written-text.ts';
 import type { BatchChunkDoc, BatchChunkStore } from '../../store/batch-chunks.ts';
 import type { BatchResultStore } from '../../store/batch-results.ts';
 import type { FileStore } from '../../store/files.ts';
@@ -16,7 +18,7 @@ export interface ChunkRow {
   /** What its URL asks of a lane. */
   readonly operation: Operation;
   readonly body: Readonly<Record<string, unknown>>;
-  /** The body as JSON text. */
+  /** The body as JSON text in its shortest form, by which it is priced. */
   readonly bodyText: string;
 }
 
@@ -31,8 +33,8 @@ export interface ChunkReaderDeps {
 /** Several chunks of 250 usual rows; activities that take one line each would otherwise read the chunk for every line. */
 const DEFAULT_CACHE_BYTES = 32 * 1024 * 1024;
 
-/** Parsed objects and their text take about three times the bytes in the file. */
-const MEMORY_PER_FILE_BYTE = 3;
+/** Parsed objects, their text and the line as it was written take about four times the bytes in the file. */
+const MEMORY_PER_FILE_BYTE = 4;
 
 /** Reads rows of validated batches out of the input file. Chunks and files never change, so what is cached stays true. */
 export function createChunkReader({ files, chunks, results, maxCacheBytes = DEFAULT_CACHE_BYTES }: ChunkReaderDeps) {
@@ -108,9 +110,10 @@ export type ChunkReader = ReturnType<typeof createChunkReader>;
 
 /** A line that passed validation; only its shape is taken from it here. */
 function toRow(line: number, bytes: Buffer): ChunkRow {
-  const row = JSON.parse(bytes.toString('utf8')) as { custom_id: string; url: string; body: Record<string, unknown> };
+  const text = bytes.toString('utf8');
+  const row = JSON.parse(text) as { custom_id: string; url: string; body: Record<string, unknown> };
   const operation = operationOfEndpoint(row.url);
   // `stream: false` says nothing, and not every provider takes it with embeddings.
-  const { stream: _stream, ...body } = row.body;
+  const body = withoutMember(keepText(row.body, readMembers(text)?.get('body')), 'stream');
   return { line, customId: row.custom_id, operation, body, bodyText: JSON.stringify(body) };
 }

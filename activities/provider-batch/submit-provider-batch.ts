@@ -3,6 +3,7 @@ import { providerHold, providerMarker } from '../../core/contracts/provider-run.
 import type { Logger } from '../../core/log.ts';
 import { PROVIDER_OPERATIONS } from '../../lanes/openai/provider-operation.ts';
 import { ProviderRefusalError } from '../../lanes/openai/provider-batches.ts';
+import { toBatchBody } from '../../lanes/openai/request-body.ts';
 import type { BatchResultStore } from '../../store/batch-results.ts';
 import type { BatchSpendStore } from '../../store/batch-spend.ts';
 import type { BatchStore } from '../../store/batches.ts';
@@ -112,8 +113,8 @@ async function survey(
 async function* linesOf(deps: SubmitProviderBatchDeps, run: ProviderBatchTry): AsyncGenerator<string, void, undefined> {
   for await (const { line, operation, body } of openRows(deps, run)) {
     const { path } = PROVIDER_OPERATIONS[operation];
-    const request = { ...body, model: run.lane.model };
-    yield `${JSON.stringify({ custom_id: lineId(line), method: 'POST', url: `/v1${path}`, body: request })}\n`;
+    const head = JSON.stringify({ custom_id: lineId(line), method: 'POST', url: `/v1${path}` });
+    yield `${head.slice(0, -1)},"body":${toBatchBody({ body, model: run.lane.model })}}\n`;
   }
 }
 

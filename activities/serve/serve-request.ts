@@ -6,6 +6,7 @@ import { attemptKey } from '../../core/contracts/ids.ts';
 import type { Logger } from '../../core/log.ts';
 import type { ReplyChannel, ReplySink } from '../../core/reply.ts';
 import { endOfResult } from '../../store/end-of-result.ts';
+import { keepText } from '../../core/wire/written-text.ts';
 import type { LaneLogStore } from '../../store/lane-log.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
 import type { RequestDoc, RequestResult, RequestStore } from '../../store/requests.ts';
@@ -92,7 +93,7 @@ async function serve(
   const tried = await tryLane(deps.host, deps.clock, {
     itemId: request._id,
     operation: request.operation ?? 'chat',
-    body: JSON.parse(request.body) as Record<string, unknown>,
+    body: keepText(JSON.parse(request.body) as Record<string, unknown>, request.body),
     lane,
     attempt,
     priority: 'interactive',

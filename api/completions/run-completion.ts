@@ -16,6 +16,7 @@ import type { Operation } from '../../core/lane-port.ts';
 import type { Logger } from '../../core/log.ts';
 import type { ReplyHub } from '../../core/reply-hub.ts';
 import type { ReplyEnd, ReplyEvent } from '../../core/reply.ts';
+import { toText } from '../../core/wire/written-text.ts';
 import type { RequestStore } from '../../store/requests.ts';
 import type { completionWorkflow } from '../../workflows/completion.ts';
 import { createWatchCompletion } from './watch-completion.ts';
@@ -54,7 +55,7 @@ export interface CompletionCall {
   readonly keyId: string;
   readonly model: string;
   readonly operation: Operation;
-  readonly body: unknown;
+  readonly body: object;
   readonly stream: boolean;
   readonly plan: readonly PlannedLane[];
   /** How long the request waits for a lane while all are out, in milliseconds; 0: it is told at once. */
@@ -96,8 +97,8 @@ export function createRunCompletion(deps: RunCompletionDeps) {
     const waitMs = call.waitMs ?? 0;
     const deadlineAt = createdAt + waitMs + COMPLETION_DEADLINE_MS;
     if (signal.aborted) throw new CallerGone();
-    // Numbers are written out in full here: what was short enough as it came may be too long for a document.
-    const body = JSON.stringify(call.body);
+    // What was written anew may be longer than what came, and too long for a document: numbers are written out in full.
+    const body = toText(call.body);
     if (!fitsDocument(body)) {
       throw new ApiError('request_too_large', 'The request body is larger than this route takes.');
     }

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { chatRequestSchema, type ChatRequest } from '../../core/wire/chat-request.ts';
 import { completionChunks } from '../../core/wire/completion-chunks.ts';
 import { registerCompletionRoute, type CompletionDeps, type StreamWire } from '../completions/completion-route.ts';
+import { keepText, textOf } from '../../core/wire/written-text.ts';
 import { parseBody } from '../parse-body.ts';
 
 /** Without `[DONE]` clients don't take a stream for a whole one, so an error is not followed by it. */
@@ -17,7 +18,7 @@ export function registerChatRoutes(app: FastifyInstance, deps: CompletionDeps): 
   registerCompletionRoute(app, deps, {
     path: '/v1/chat/completions',
     operation: 'chat',
-    parse: (body) => parseBody(chatRequestSchema, body),
+    parse: (body) => keepText(parseBody(chatRequestSchema, body), textOf(body)),
     stream: CHAT_STREAM,
   });
 }

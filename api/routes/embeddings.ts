@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { embeddingsRequestSchema } from '../../core/wire/embeddings-request.ts';
 import { registerCompletionRoute, type CompletionDeps } from '../completions/completion-route.ts';
+import { keepText, textOf, withoutMember } from '../../core/wire/written-text.ts';
 import { parseBody } from '../parse-body.ts';
 
 /** `POST /v1/embeddings`, on key lanes. */
@@ -9,10 +10,7 @@ export function registerEmbeddingsRoutes(app: FastifyInstance, deps: CompletionD
     path: '/v1/embeddings',
     operation: 'embeddings',
     // The endpoint has no streams: a field of that name must not make one at the provider.
-    parse: (body) => {
-      const { stream: _stream, ...request } = parseBody(embeddingsRequestSchema, body);
-      return request;
-    },
+    parse: (body) => withoutMember(keepText(parseBody(embeddingsRequestSchema, body), textOf(body)), 'stream'),
     stream: undefined,
   });
 }

@@ -6,6 +6,7 @@ import { memoryDemand } from '../../core/wire/responses-memory.ts';
 import { responsesRequestSchema, type ResponsesRequest } from '../../core/wire/responses-request.ts';
 import { registerCompletionRoute, type CompletionDeps, type StreamWire } from '../completions/completion-route.ts';
 import type { StreamEvent } from '../completions/stream-reply.ts';
+import { keepText, textOf } from '../../core/wire/written-text.ts';
 import { parseBody } from '../parse-body.ts';
 
 /** The last event of a whole stream says so itself; an error takes its place. */
@@ -21,7 +22,7 @@ export function registerResponsesRoutes(app: FastifyInstance, deps: CompletionDe
   registerCompletionRoute(app, deps, {
     path: '/v1/responses',
     operation: 'responses',
-    parse: (body) => refuseMemory(parseBody(responsesRequestSchema, body)),
+    parse: (body) => keepText(refuseMemory(parseBody(responsesRequestSchema, body)), textOf(body)),
     stream: RESPONSES_STREAM,
   });
 }

@@ -120,6 +120,8 @@ export function jsonProblem(parsed: Exclude<BoundedJson, { ok: true }>): LinePro
         message: `This line is not parseable: it has more than ${MAX_JSON_VALUES} values.`,
         param: null,
       };
+    case 'number_too_large':
+      return { code: 'invalid_request', message: 'A number of this line is too large.', param: null };
     case 'forbidden_key':
       return { code: 'invalid_request', message: `The key '${parsed.key}' is not allowed.`, param: null };
   }

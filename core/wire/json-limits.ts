@@ -1,3 +1,5 @@
+import { keepText } from './written-text.ts';
+
 /** Bounds on JSON from callers, checked before and after parsing, so that no input costs more than its bytes. */
 
 /** Deeper nesting has no use in a request, and parsers and walkers recurse. */
@@ -15,6 +17,12 @@ const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor',
 /** Cheap test for the texts that can hold a forbidden key at all; `\u` because a key may be written in escapes. */
 const MAY_HOLD_FORBIDDEN_KEY = /__proto__|constructor|prototype|\\u/;
 
+/**
+ * Cheap test for the texts that can hold a number above the largest double, which has 309 digits: an exponent of three digits, or
+ * two hundred digits in a row. The look behind keeps it from beginning at every digit of a long row.
+ */
+const MAY_HOLD_TOO_LARGE = /\d[eE]\+?\d{3}|(?<!\d)\d{200}/;
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN_BRACE = 0x7b;
@@ -28,7 +36,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export type BoundedJson =
   | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly reason: 'not_utf8' | 'not_json' | 'too_deep' | 'too_wide' }
+  | { readonly ok: false; readonly reason: 'not_utf8' | 'not_json' | 'too_deep' | 'too_wide' | 'number_too_large' }
   | { readonly ok: false; readonly reason: 'forbidden_key'; readonly key: string };
 
 /**
@@ -74,7 +82,14 @@ function findForbiddenKey(value: unknown): string | undefined {
   return undefined;
 }
 
-/** Parses bytes as JSON within the bounds: UTF-8, depth, width, keys. Never throws. */
+/** Whether a number became Infinity, which JSON can't say: it would go on as null. The depth is bounded already. */
+function hasInfinity(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).some(hasInfinity);
+}
+
+/** Parses bytes as JSON within the bounds: UTF-8, depth, width, keys, numbers. An object keeps its text. Never throws. */
 export function parseBoundedJson(bytes: Uint8Array): BoundedJson {
   const reason = exceedsBounds(bytes, MAX_JSON_DEPTH, MAX_JSON_VALUES);
   if (reason !== null) return { ok: false, reason };
@@ -91,5 +106,7 @@ export function parseBoundedJson(bytes: Uint8Array): BoundedJson {
     return { ok: false, reason: 'not_json' };
   }
   const key = MAY_HOLD_FORBIDDEN_KEY.test(text) ? findForbiddenKey(value) : undefined;
-  return key === undefined ? { ok: true, value } : { ok: false, reason: 'forbidden_key', key };
+  if (key !== undefined) return { ok: false, reason: 'forbidden_key', key };
+  if (MAY_HOLD_TOO_LARGE.test(text) && hasInfinity(value)) return { ok: false, reason: 'number_too_large' };
+  return { ok: true, value: keepText(value, text) };
 }

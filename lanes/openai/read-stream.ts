@@ -1,5 +1,7 @@
 import { createChunkAccumulator } from '../../core/wire/accumulate-chunks.ts';
 import { isJsonObject, parseJson, type JsonObject } from '../../core/wire/json-object.ts';
+import { writeMembers } from '../../core/wire/json-text.ts';
+import { keepText, membersOf } from '../../core/wire/written-text.ts';
 import { ANSWER_LIMIT_BYTES, limitBytes } from './bounded-body.ts';
 import { readServerSentEvents } from './sse-parser.ts';
 
@@ -64,13 +66,14 @@ function problemOf(chunk: unknown): string | null {
   return failed ? 'the provider gave up inside the stream' : null;
 }
 
-/** What a caller who did not ask for usage expects: no chunk for it alone, and no field for it. Otherwise the provider's own text. */
+/** What a caller who did not ask for usage expects: no chunk for it alone, and no field for it. All else is the provider's own text. */
 function forCaller(chunk: JsonObject, data: string, passUsage: boolean): string | null {
   if (passUsage || !Object.hasOwn(chunk, 'usage')) return data;
-  const { usage, ...rest } = chunk;
-  const choices = chunk['choices'];
+  const { usage, choices } = chunk;
   if (usage !== null && Array.isArray(choices) && choices.length === 0) return null;
-  return JSON.stringify(rest);
+  const members = membersOf(keepText(chunk, data));
+  members.delete('usage');
+  return writeMembers(members);
 }
 
 /** True for anything that a caller would see or count: text, tool calls, reasoning, the end. A role and empty text are not. */

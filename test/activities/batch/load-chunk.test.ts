@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createChunkReader } from '../../../activities/batch/load-chunk.ts';
+import { textOf } from '../../../core/wire/written-text.ts';
 import { createBatchWorld, result, row, rows, type BatchWorld } from '../../support/batch-world.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
 
@@ -39,6 +40,13 @@ describe('the reader of chunks', () => {
     expect(first).toMatchObject({ line: 1, customId: 'ä', body: { model: 'm', seed: 1 } });
     expect(JSON.parse(first?.bodyText ?? '')).toEqual(first?.body);
     expect(second).toMatchObject({ line: 2, customId: 'b' });
+  });
+
+  it('keeps a body as it is written', async () => {
+    const body = '{"model":"m", "messages":[{"role":"user","content":"x"}],"10":12345678901234567890}';
+    const batchId = await validated(`{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body": ${body} }`);
+    const [only] = await world.chunkReader.read(batchId, 0);
+    expect(textOf(only?.body)).toBe(body);
   });
 
   it('reads a chunk once for many readers at once, and not again', async () => {

@@ -6,6 +6,7 @@ import type { ServeRequestInput, ServeResult } from '../../../core/contracts/com
 import { newRequestId } from '../../../core/ids.ts';
 import type { LaneOutcome } from '../../../core/lane-port.ts';
 import type { ReplyEvent } from '../../../core/reply.ts';
+import { textOf } from '../../../core/wire/written-text.ts';
 import { createStores, type Stores } from '../../../store/stores.ts';
 import { createMovableClock } from '../../support/movable-clock.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
@@ -25,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => database.release());
 
 /** A stored request, the activities over a real database, and a lane that gives one answer. */
-async function setUp(bodyBytes = 2) {
+async function setUp(bodyBytes = 2, written = JSON.stringify('x'.repeat(bodyBytes))) {
   const requestId = newRequestId();
   const sent: ReplyEvent[] = [];
   const calls: string[] = [];
@@ -35,6 +36,7 @@ async function setUp(bodyBytes = 2) {
     meanwhile: async (): Promise<unknown> => undefined,
     storeResult: stores.requests.storeResult,
   };
+  const texts: (string | undefined)[] = [];
   const replyTo = { processId: 'p', url: 'http://127.0.0.1:1', token: 't' };
   const replies = {
     open: () => ({
@@ -45,9 +47,10 @@ async function setUp(bodyBytes = 2) {
   };
   const hosted = {
     lane: {
-      complete: async ({ requestId: called }: { requestId: string }) => {
+      complete: async ({ requestId: called, body }: { requestId: string; body: object }) => {
         calls.push(called);
         await world.meanwhile();
+        texts.push(textOf(body));
         return world.outcome();
       },
     },
@@ -66,7 +69,7 @@ async function setUp(bodyBytes = 2) {
     _id: requestId,
     keyId: 'key_1',
     model: 'm',
-    body: JSON.stringify('x'.repeat(bodyBytes)),
+    body: written,
     stream: false,
     replyTo,
     createdAt: clock.now(),
@@ -82,8 +85,17 @@ async function setUp(bodyBytes = 2) {
       deadlineAt: clock.now() + 60_000,
       ...given,
     });
-  return { requestId, world, sent, calls, serve, settleFailure };
+  return { requestId, world, sent, calls, texts, serve, settleFailure };
 }
+
+describe('a stored request', () => {
+  it('goes to the lane as its caller wrote it', async () => {
+    const written = '{"n": 12345678901234567890, "10":1}';
+    const { serve, texts } = await setUp(0, written);
+    await serve();
+    expect(texts).toEqual([written]);
+  });
+});
 
 describe('the result of a request', () => {
   it('is stored beside a long body, whose room it takes', async () => {

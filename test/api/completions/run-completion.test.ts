@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CallerGone, createRunCompletion, type CompletionCall } from '../../../api/completions/run-completion.ts';
 import { createReplyHub } from '../../../core/reply-hub.ts';
 import type { ReplyEvent, ReplySink } from '../../../core/reply.ts';
+import { keepText } from '../../../core/wire/written-text.ts';
 import type { RequestDoc, RequestResult, RequestStore } from '../../../store/requests.ts';
 import { createMovableClock } from '../../support/movable-clock.ts';
 import { plantLane, silentLog } from '../../support/planted.ts';
@@ -103,6 +104,16 @@ describe('a completion as a workflow', () => {
     expect(docs.get('req_1')).toMatchObject({ keyId: 'key_1', body: '{"secret":"prompt"}', result: null });
     expect(world.started[0]).toMatchObject({ workflowId: 'completion/req_1', args: [{ requestId: 'req_1' }] });
     expect(JSON.stringify(world.started)).not.toMatch(/prompt|token/);
+    await sink().send(done);
+    await running;
+  });
+
+  it('stores the body as its caller wrote it', async () => {
+    const { docs, run, sink, turn } = setUp();
+    const written = '{"n": 12345678901234567890, "10":1}';
+    const running = run({ body: keepText(JSON.parse(written) as object, written) });
+    await turn();
+    expect(docs.get('req_1')?.body).toBe(written);
     await sink().send(done);
     await running;
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { exceedsBounds, MAX_JSON_DEPTH, MAX_JSON_VALUES, parseBoundedJson } from '../../../core/wire/json-limits.ts';
+import { textOf } from '../../../core/wire/written-text.ts';
 
 const nested = (depth: number): Buffer => Buffer.from('['.repeat(depth) + ']'.repeat(depth));
 
@@ -52,6 +53,32 @@ describe('parseBoundedJson', () => {
     ['__proto__', '{"\\u005f_proto__":1}'],
   ])('refuses the key %s in %s', (key, text) => {
     expect(parseBoundedJson(Buffer.from(text))).toEqual({ ok: false, reason: 'forbidden_key', key });
+  });
+
+  it.each([
+    ['1e400', '1e400'],
+    ['-1E+309 deep inside', '{"a":[{"b":-1E+309}]}'],
+    ['four hundred digits', `[${'9'.repeat(400)}]`],
+    ['many digits with a small exponent', `[${'9'.repeat(250)}e70]`],
+    ['zeros in front of the exponent', '[1e0000400]'],
+  ])('refuses a number that no double can hold: %s', (_what, text) => {
+    expect(parseBoundedJson(Buffer.from(text))).toEqual({ ok: false, reason: 'number_too_large' });
+  });
+
+  it('takes the largest double, small numbers of many digits, and texts that look like too large a number', () => {
+    const text = `[1.7976931348623157e308,1e-400,0.${'1'.repeat(400)},"1e400","${'9'.repeat(400)}"]`;
+    expect(parseBoundedJson(Buffer.from(text)).ok).toBe(true);
+  });
+
+  it('looks once at each of ten million digits in rows that are just too short', () => {
+    const text = JSON.stringify(`${'9'.repeat(199)} `.repeat(50_000));
+    expect(parseBoundedJson(Buffer.from(text)).ok).toBe(true);
+  });
+
+  it('keeps the text of an object', () => {
+    const text = '{ "b": 9223372036854775807, "10": 1.0 }';
+    const parsed = parseBoundedJson(Buffer.from(text));
+    expect(parsed.ok && textOf(parsed.value)).toBe(text);
   });
 
   it('allows those words as values', () => {

@@ -106,6 +106,16 @@ describe('createKeyLane, streaming', () => {
     expect(provider.seen[0]?.body['stream_options']).toEqual({ include_usage: true });
   });
 
+  it('leaves the rest of a chunk as it is written where it takes the usage out', async () => {
+    const open = '{"id":"c", "x_ext": 12345678901234567890, "10":1.0,"usage":';
+    const rest =
+      '{"id":"c","x_ext":12345678901234567890,"10":1.0,"choices":[{"index":0,"delta":{"content":"\\u00e9 1.0"}}]}';
+    const choices = ',"choices":[{"index":0,"delta":{"content":"\\u00e9 1.0"}}]}';
+    provider.answerWith(events([`${open}null${choices}`, `${open}{"total_tokens":7}${choices}`, chunk({}, 'stop')]));
+    await lane.complete(callWith());
+    expect(passedOn.slice(0, 2)).toEqual([rest, rest]);
+  });
+
   it('reads a stream in odd pieces, with other line ends and comments', async () => {
     const text = `: ping\r\n\r\n${[ROLE, chunk({ content: 'žluť 😀' }), chunk({}, 'stop')].map(toEvent).join('')}data: [DONE]\r\n\r\n`;
     const bytes = Buffer.from(text.replaceAll('\n\n', '\r\n\r\n'));

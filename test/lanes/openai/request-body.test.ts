@@ -1,7 +1,62 @@
 import { describe, expect, it } from 'vitest';
-import { asksForUsage, toEmbeddingsBody, toProviderBody, toResponsesBody } from '../../../lanes/openai/request-body.ts';
+import { keepText } from '../../../core/wire/written-text.ts';
+import {
+  asksForUsage,
+  toBatchBody,
+  toEmbeddingsBody,
+  toProviderBody,
+  toResponsesBody,
+} from '../../../lanes/openai/request-body.ts';
 
 const messages = [{ role: 'user', content: 'hi' }];
+
+/** What no double and no object keeps: digits, the form of numbers, names that are numbers, in their places. */
+const SCHEMA = '{"maximum": 9223372036854775807, "b": 1.0, "10": 12345678901234567890}';
+const written = (text: string) => keepText(JSON.parse(text) as Record<string, unknown>, text);
+
+describe('a body as its caller wrote it', () => {
+  it('goes to chat completions with nothing but model and streaming changed', () => {
+    const body = written(`{"zz":${SCHEMA}, "stream":true, "model":"alias" ,"messages":[ ],"10":1e2}`);
+    expect(toProviderBody({ body, model: 'real', stream: false })).toBe(
+      `{"zz":${SCHEMA},"model":"real","messages":[ ],"10":1e2}`,
+    );
+    expect(toProviderBody({ body, model: 'real', stream: true })).toBe(
+      `{"zz":${SCHEMA},"model":"real","messages":[ ],"10":1e2,"stream":true,"stream_options":{"include_usage":true}}`,
+    );
+  });
+
+  it('keeps other options of its stream', () => {
+    const body = written('{"model":"alias","stream_options":{"x":12345678901234567890,"include_usage":false}}');
+    expect(toProviderBody({ body, model: 'real', stream: true })).toBe(
+      '{"model":"real","stream":true,"stream_options":{"x":12345678901234567890,"include_usage":true}}',
+    );
+  });
+
+  it('goes to responses without ids, and with what is in its items', () => {
+    const items = [
+      `{"id":"rs_1","type":"reasoning","summary":[]}`,
+      `{"role":"user","content":"hi","x":${SCHEMA}}`,
+      `{"id":"fc_1","type":"function_call","call_id":"c","name":"f","arguments":"{}","x":${SCHEMA}}`,
+    ];
+    const body = written(`{"model":"alias","input":[${items.join(', ')}],"x":${SCHEMA},"store":true}`);
+    expect(toResponsesBody({ body, model: 'real', stream: false })).toBe(
+      `{"model":"real","input":[${items[1]},${items[2]?.replace('"id":"fc_1",', '')}],"x":${SCHEMA},"store":false}`,
+    );
+  });
+
+  it('goes to embeddings and to a Batch API likewise, and there on one line', () => {
+    const body = written(`{"model":"alias",\n"stream":false,"input":[1,\r\n2],"x":${SCHEMA}}`);
+    expect(toEmbeddingsBody({ body, model: 'real' })).toBe(`{"model":"real","input":[1,\r\n2],"x":${SCHEMA}}`);
+    expect(toBatchBody({ body, model: 'real' })).toBe(`{"model":"real","input":[1, 2],"x":${SCHEMA}}`);
+  });
+
+  it('names no other model than the lane’s, however the caller wrote the name', () => {
+    const twice = String.raw`{"model":"alias","mod\u0065l":"other","n":2,"n":1}`;
+    expect(toProviderBody({ body: written(twice), model: 'real', stream: false })).toBe('{"model":"real","n":1}');
+    const escaped = String.raw`{"mod\u0065l":"other"}`;
+    expect(toProviderBody({ body: written(escaped), model: 'real', stream: false })).toBe('{"model":"real"}');
+  });
+});
 
 describe('toProviderBody', () => {
   it('replaces the model and passes on what it does not know', () => {
