@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../core/clock.ts';
 import type { AttemptFailure } from '../../core/contracts/failure.ts';
@@ -11,6 +12,7 @@ import type { MissingEndpoints } from './missing-endpoints.ts';
 import type { ProviderQuirks } from './presets.ts';
 import { PROVIDER_OPERATIONS, type ProviderOperation } from './provider-operation.ts';
 import { asksForUsage } from './request-body.ts';
+import { unpackBody } from './unpack-body.ts';
 import { unsupportedParam } from './unsupported-param.ts';
 
 /** After `[DONE]` a provider gets this long to end the body; ended properly, its connection can be used again. */
@@ -26,6 +28,11 @@ export interface CompletionAttempt {
   readonly quirks: ProviderQuirks;
   readonly missing: MissingEndpoints;
   readonly clock: Clock;
+}
+
+/** The head of an answer, and its body as it was before it was packed. */
+interface ProviderAnswer extends Pick<Dispatcher.ResponseData, 'statusCode' | 'headers'> {
+  readonly body: Readable;
 }
 
 /** What an attempt has seen so far, for the failure that may come. */
@@ -53,10 +60,24 @@ export async function attemptCompletion(attempt: CompletionAttempt): Promise<Lan
   try {
     const operation = operationOf(attempt.call);
     const payload = Buffer.from(operation.toBody(attempt.call, attempt.quirks));
-    const response = await attempt.send(trackedBody(payload, progress), payload.byteLength);
+    const {
+      statusCode,
+      headers,
+      body: packed,
+    } = await attempt.send(trackedBody(payload, progress), payload.byteLength);
+    const body = unpackBody(headers, packed);
     // A body that is given up must not bring the process down; whoever reads it gets the error as well.
-    response.body.on('error', () => {});
-    progress.upstreamStatus = response.statusCode;
+    for (const each of [packed, body]) each?.on('error', () => {});
+    progress.upstreamStatus = statusCode;
+    if (body === undefined) packed.destroy();
+    // Asked again it would be packed again, and paid for again.
+    if (body === undefined && statusCode === 200) {
+      return failed(progress, {
+        class: 'unsupported',
+        reason: 'the provider packs its answer in a way that is not known',
+      });
+    }
+    const response = { statusCode, headers, body: body ?? Readable.from([]) };
     if (response.statusCode !== 200) return await readRefusal(attempt, response, progress);
     if (!attempt.call.stream) return await readWhole(operation, response, progress);
     return await readStreamed(attempt, response, progress);
@@ -80,7 +101,7 @@ function* trackedBody(payload: Buffer, progress: Progress): Generator<Buffer> {
 
 async function readRefusal(
   { call, limits, missing, clock }: CompletionAttempt,
-  response: Dispatcher.ResponseData,
+  response: ProviderAnswer,
   progress: Progress,
 ): Promise<LaneOutcome> {
   const body = await readText(response.body, ERROR_BODY_LIMIT_BYTES).catch((error: unknown) => {
@@ -104,7 +125,7 @@ export const operationOf = (call: LaneCall): ProviderOperation => PROVIDER_OPERA
 
 async function readWhole(
   operation: ProviderOperation,
-  response: Dispatcher.ResponseData,
+  response: ProviderAnswer,
   progress: Progress,
 ): Promise<LaneOutcome> {
   const reading = operation.readWhole(await readText(response.body, ANSWER_LIMIT_BYTES));
@@ -114,7 +135,7 @@ async function readWhole(
 
 async function readStreamed(
   { call, limits }: CompletionAttempt,
-  response: Dispatcher.ResponseData,
+  response: ProviderAnswer,
   progress: Progress,
 ): Promise<LaneOutcome> {
   let bodyEnd: NodeJS.Timeout | undefined;
@@ -147,7 +168,7 @@ async function readStreamed(
 /** Some providers answer a request for a stream with a whole completion: the caller gets it as the chunks that it expects. */
 async function streamWhole(
   call: LaneCall,
-  response: Dispatcher.ResponseData,
+  response: ProviderAnswer,
   progress: Progress,
   passOn: (chunkJson: string) => Promise<void>,
 ): Promise<LaneOutcome> {

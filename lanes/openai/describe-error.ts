@@ -10,6 +10,8 @@ const KNOWN_CODES: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the name server did not answer',
   EPIPE: 'the provider closed the connection',
   UND_ERR_CONNECT_TIMEOUT: 'no connection to the provider in time',
+  Z_BUF_ERROR: 'the provider’s answer was cut off',
+  Z_DATA_ERROR: 'the provider’s answer is not packed as it says',
   UND_ERR_SOCKET: 'the provider closed the connection',
   UND_ERR_HEADERS_OVERFLOW: 'the provider’s headers are too large',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the provider’s answer was cut off',

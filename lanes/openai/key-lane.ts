@@ -117,6 +117,8 @@ function requestHeaders({
     'user-agent': 'flatlane',
     ...own,
     'content-type': 'application/json',
+    // Without it a provider may answer in any coding, one that is not known here too.
+    'accept-encoding': 'identity',
     [name]: name === 'authorization' ? `Bearer ${apiKey}` : apiKey,
   };
   for (const value of Object.values(all)) {
