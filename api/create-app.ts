@@ -8,7 +8,7 @@ import { MAX_JSON_VALUES, parseBoundedJson } from '../core/wire/json-limits.ts';
 import type { KeyStore } from '../store/keys.ts';
 import { registerAuthentication, type Access } from './plugins/authenticate.ts';
 import { answerError, registerErrorHandling } from './plugins/handle-errors.ts';
-import { answerUnparsed, refuseWhileClosing } from './plugins/refuse-early.ts';
+import { answerUnparsed, refuseOddRequests, refuseWhileClosing } from './plugins/refuse-early.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -42,7 +42,8 @@ export function createApp({ keys, secretBox, log, defaultAccess }: CreateAppDeps
     genReqId: newRequestId,
     bodyLimit: DEFAULT_BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    // A request without a Host is refused by a hook: Node's own answer has no body.
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, requireHostHeader: false },
     routerOptions: { maxParamLength: 500 },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -61,6 +62,7 @@ export function createApp({ keys, secretBox, log, defaultAccess }: CreateAppDeps
     reply.header('openai-processing-ms', String(Math.round(reply.elapsedTime)));
   });
   refuseWhileClosing(app);
+  refuseOddRequests(app);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     'application/json',

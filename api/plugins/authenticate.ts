@@ -79,7 +79,8 @@ export function registerAuthentication(
   });
 }
 
-function bearerOf(request: FastifyRequest): string | undefined {
+/** The key of a request as it is written; undefined where it has none, or none that could be a key. */
+export function bearerOf(request: Pick<FastifyRequest, 'headers'>): string | undefined {
   const match = /^Bearer (\S{1,512})$/i.exec(request.headers.authorization ?? '');
   return match?.[1];
 }

@@ -20,6 +20,7 @@ beforeEach(async () => {
     return 'done';
   });
   closing = new Promise((resolve) => app.addHook('preClose', async () => resolve()));
+  app.post('/keyed', { config: { access: 'key' } }, async () => 'taken');
   app.post('/small', { bodyLimit: 1024 }, async () => 'taken');
   await app.listen({ host: '127.0.0.1', port: 0 });
 });
@@ -61,6 +62,60 @@ describe('what never becomes a request', () => {
     const text = await readAll(socket);
     expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expectShape(text);
+  });
+});
+
+/** The last answer of a connection that the server closes, or that is closed behind it. */
+const answerTo = async (text: string): Promise<string> => {
+  const socket = await open();
+  socket.end(text);
+  return readAll(socket);
+};
+
+describe('a request that Node would answer by itself', () => {
+  it.each([
+    ['no Host', 'GET /slow HTTP/1.1\r\n\r\n', 400],
+    ['an expectation that nobody knows', 'POST /small HTTP/1.1\r\nhost: a\r\nexpect: a-miracle\r\n\r\n', 417],
+    ['a tunnel in mind', 'CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n', 400],
+  ])('is told in OpenAI’s shape when it has %s', async (_, bytes, status) => {
+    const text = await answerTo(bytes.replace('\r\n\r\n', '\r\nconnection: close\r\n\r\n'));
+    expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expectShape(text);
+  });
+
+  it('needs no Host in the version before there was one', async () => {
+    release();
+    expect(await answerTo('GET /slow HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
+describe('a client that asks whether to go on', () => {
+  const head = 'POST /keyed HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-type: application/json\r\n';
+  const body = 'content-length: 2\r\nconnection: close\r\n\r\n';
+
+  it('is told to only when it brings a key', async () => {
+    const socket = await open();
+    const whole = readAll(socket);
+    socket.write(`${head}authorization: Bearer sk-fl-unknown\r\n${body}`);
+    expect(await whole).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 401 /);
+  });
+
+  it.each(['', 'authorization: Basic abc\r\n'])('is refused at once without one: %j', async (header) => {
+    const socket = await open();
+    const whole = readAll(socket);
+    socket.write(`${head}${header}${body.replace('connection: close\r\n', '')}`);
+    const text = await whole;
+    expect(text).toMatch(/^HTTP\/1\.1 401 /);
+    expect(text).toMatch(/\r\nconnection: close\r\n/i);
+  });
+
+  it('is served when it goes on', async () => {
+    const socket = await open();
+    const whole = readAll(socket);
+    socket.write(`${head.replace('/keyed', '/small')}authorization: Bearer x\r\n${body}`);
+    await once(socket, 'data');
+    socket.write('{}');
+    expect(await whole).toMatch(/100 Continue[^]*HTTP\/1\.1 200 [^]*taken$/);
   });
 });
 
