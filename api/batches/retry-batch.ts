@@ -107,6 +107,10 @@ function reasonsOf({ _id, status, counts }: BatchDoc, { only }: BatchRetryReques
         : `Cannot retry a batch with status '${status}': wait until it is over, or cancel it.`;
     throw new ApiError('conflict', message);
   }
+  if (counts.total === 0) {
+    const message = `Batch ${_id} was over before its file was read: none of its lines ran. Create a new batch of the file.`;
+    throw new ApiError('conflict', message);
+  }
   const wanted = new Set(possible.filter((reason) => (only ?? RETRY_REASONS).includes(reason)));
   if (wanted.size === 0 || counts.failed === 0) throw nothingToRetry(_id);
   return wanted;

@@ -204,6 +204,14 @@ describe('POST /v1/batches/{id}/retry', () => {
     expect(answer.body.error?.message).toContain(message);
   });
 
+  it.each(['cancelled', 'expired'] as const)('says that nothing was read of one that was %s before', async (status) => {
+    const file = await api.putFile(rows(2), { ownerId: api.ownerId });
+    const { _id } = await api.putBatch(file._id, { ownerId: api.ownerId, status });
+    const answer = await retry(_id);
+    expect(answer.status).toBe(409);
+    expect(answer.body.error?.message).toContain('before its file was read');
+  });
+
   it('refuses a batch whose lines were all answered', async () => {
     const { batchId } = await ended({ lines: 2, answered: [1, 2] });
     expect(await retry(batchId)).toMatchObject({ status: 409 });
