@@ -9,7 +9,7 @@ const NO_MAJORITY = { code: 64, errmsg: 'waiting for replication timed out' } as
 const bulkError = (codes: readonly number[], concern?: WriteConcernError): MongoBulkWriteError => {
   const writeErrors = codes.map((code, index) => ({ code, index }));
   const failure = { message: 'failed', code: codes[0], writeErrors } as unknown as MongoServerError;
-  return new MongoBulkWriteError(failure as never, { getWriteConcernError: () => concern } as BulkWriteResult);
+  return new MongoBulkWriteError(failure, { getWriteConcernError: () => concern } as BulkWriteResult);
 };
 
 describe('a duplicate key', () => {
@@ -28,7 +28,9 @@ describe('outcomes of lines of which some are there already', () => {
   const doc = { _id: 'batch_a:000001', line: 1, requestId: 'req_1' } as BatchResultDoc;
   const storeThatFails = (error: Error) => {
     const results = {
-      insertMany: () => Promise.reject(error),
+      insertMany: async () => {
+        throw error;
+      },
       find: () => ({ project: () => ({ toArray: async () => [{ _id: doc._id, requestId: 'req_2' }] }) }),
     };
     return createBatchResultStore({ collection: () => results } as unknown as Db);

@@ -167,47 +167,6 @@ describe('a completion as a workflow', () => {
   });
 });
 
-describe('a start that fails', () => {
-  const failStart = () => Promise.reject(new Error('the connection was lost'));
-
-  it('is called off: the server may have taken it, and nobody would wait for the answer', async () => {
-    const { world, run, turn } = setUp();
-    world.start = failStart;
-    await expect(run()).rejects.toMatchObject({ errorName: 'server_is_overloaded' });
-    await turn();
-    expect(world.cancelled).toBe(1);
-  });
-
-  it('is called off as well when its caller has left before', async () => {
-    const { world, caller, run, turn } = setUp();
-    let fail: (error: Error) => void = () => undefined;
-    world.start = () =>
-      new Promise((_, reject) => {
-        fail = reject;
-      });
-    const running = run().catch((cause: unknown) => cause);
-    await turn();
-    caller.abort();
-    expect(await running).toBeInstanceOf(CallerGone);
-    expect(world.cancelled).toBe(0);
-    fail(new Error('the connection was lost'));
-    await turn();
-    expect(world.cancelled).toBe(1);
-  });
-
-  it('is left alone where a repeat may ask for its answer, and where nothing was sent to the server', async () => {
-    const { docs, world, run, turn } = setUp();
-    world.start = failStart;
-    await expect(run({ outlivesCaller: true })).rejects.toMatchObject({ errorName: 'server_is_overloaded' });
-    docs.set = () => {
-      throw new Error('the database is away');
-    };
-    await expect(run()).rejects.toMatchObject({ errorName: 'server_is_overloaded' });
-    await turn();
-    expect(world.cancelled).toBe(0);
-  });
-});
-
 describe('a silent reply channel', () => {
   it('gives way to the workflow and the database', async () => {
     const { world, run, turn } = setUp();

@@ -1,3 +1,4 @@
+import type * as Fs from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
@@ -8,7 +9,7 @@ import { createTemporaryFolder } from '../../stack/temporary-folder.ts';
 /** A disk that takes ten bytes of a line, and that can't take them back. */
 const disk = vi.hoisted(() => ({ isFull: false, isStuck: false }));
 vi.mock('node:fs', async (importOriginal) => {
-  const fs = await importOriginal<typeof import('node:fs')>();
+  const fs = await importOriginal<typeof Fs>();
   return {
     ...fs,
     writeSync: (fd: number, line: Buffer) => fs.writeSync(fd, disk.isFull ? line.subarray(0, 10) : line),
