@@ -16,7 +16,7 @@ import { createStores } from '../store/stores.ts';
 import { registerAccountCareRoutes } from './admin/account-care-routes.ts';
 import { registerAccountRoutes } from './admin/account-routes.ts';
 import { registerAdminBatchRoutes } from './admin/batch-routes.ts';
-import { issueAdminKey } from './admin/issue-key.ts';
+import { issueAdminKey, type IssuedAdminKey } from './admin/issue-key.ts';
 import { registerKeyRoutes } from './admin/key-routes.ts';
 import { registerLaneRoutes } from './admin/lane-routes.ts';
 import { registerLogRoutes } from './admin/log-routes.ts';
@@ -68,8 +68,8 @@ export interface RunningApi {
   readonly url: string;
   readonly adminUrl: string;
   readonly internalUrl: string;
-  /** A new admin key, to be shown once: at the first start, or when another one was asked for. */
-  readonly adminKey: string | undefined;
+  /** A new admin key, to be shown once and then marked: at the first start, or when another one was asked for. */
+  readonly adminKey: IssuedAdminKey | undefined;
 }
 
 /** Phases of the stop: requests under way are finished within this time, and what is left is cut. */
@@ -83,7 +83,6 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   const searchable = await ensureSearchAttributes({ client, log });
   await ensureHousekeepingSchedule({ client, log });
   const { keys, lanes, routes, requests, laneLog } = stores;
-  const adminKey = await issueAdminKey({ keys, secretBox, clock }, deps.newAdminKey ?? false);
   const direct = await startDirectPath({
     ...stores,
     secretBox,
@@ -189,6 +188,8 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
     stopping = true;
     await closeApp(publicApp, underWay);
   });
+  // After all that may fail: a start that ends before it can show the key must not have made it.
+  const adminKey = await issueAdminKey({ keys, secretBox, clock }, deps.newAdminKey ?? false);
   return { url, adminUrl, internalUrl, adminKey };
 }
 

@@ -4,6 +4,7 @@ import { readConfig } from '../core/config.ts';
 import { newProcessId } from '../core/ids.ts';
 import { createLogger } from '../core/log.ts';
 import { loadMasterKey } from '../core/master-key.ts';
+import { print } from '../core/print.ts';
 import { createReplyHub } from '../core/reply-hub.ts';
 import { createSecretBox } from '../core/secret-box.ts';
 import { createShutdown } from '../core/shutdown.ts';
@@ -42,7 +43,9 @@ try {
   });
   log.info({ url: api.url, adminUrl: api.adminUrl }, 'the api listens');
   // The one time that it is shown; it goes where a person reads it, not into the log.
-  if (api.adminKey !== undefined) process.stdout.write(`Admin key, shown once: ${api.adminKey}\n`);
+  if (api.adminKey !== undefined && (await print(`Admin key, shown once: ${api.adminKey.secret}\n`))) {
+    await api.adminKey.markShown();
+  }
 } catch (error) {
   log.fatal({ err: error }, 'the api could not start');
   await shutdown.run();

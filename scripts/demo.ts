@@ -53,7 +53,7 @@ try {
     shutdown,
     onProgress: (line) => console.log(line),
   });
-  const adminKey = flatlane.adminKey ?? '';
+  const adminKey = flatlane.adminKey?.secret ?? '';
   const admin = createAdminHttp(flatlane.adminUrl, adminKey);
 
   console.log('Signing two Codex CLI accounts in by device code, and adding a key lane …');

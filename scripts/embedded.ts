@@ -44,6 +44,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     temporalPort,
     temporalUiPort,
     mongodbPort,
+    furtherPorts: [
+      { use: 'the API', host: config.FLATLANE_HOST, port: config.FLATLANE_PORT },
+      { use: 'the admin routes', host: config.FLATLANE_ADMIN_HOST, port: config.FLATLANE_ADMIN_PORT },
+      { use: 'answers of other workers', host: config.FLATLANE_INTERNAL_HOST, port: config.FLATLANE_INTERNAL_PORT },
+    ],
     pingMongodb: async (uri) => {
       const tried = await connectDatabase(uri, config.MONGODB_DATABASE);
       try {

@@ -53,7 +53,7 @@ try {
     shutdown,
     onProgress: () => undefined,
   });
-  const key = flatlane.adminKey ?? '';
+  const key = flatlane.adminKey?.secret ?? '';
   const admin = createAdminHttp(flatlane.adminUrl, key);
   const home = await admin.addAccount('home', (code) => chatgpt.approve(code, 'home'));
   const keyLane = await admin.addKeyLane({ alias: 'key', baseUrl: openai.url, apiKey: openai.key });

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { readConfig } from '../core/config.ts';
 import { createLogger } from '../core/log.ts';
+import { print } from '../core/print.ts';
 import { createShutdown } from '../core/shutdown.ts';
 import { stopOnSignals } from '../core/signals.ts';
 import { commandLineAddresses } from './command-line-addresses.ts';
@@ -64,9 +65,11 @@ flatlane is ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s
   MongoDB      ${mongodb.how}
   Data         ${config.FLATLANE_DATA}`);
     if (running.adminKey !== undefined) {
-      console.log(`
+      const isShown = await print(`
   Your admin key, shown this once. Keep it, and give it to the command line:
-    export FLATLANE_ADMIN_KEY=${running.adminKey}`);
+    export FLATLANE_ADMIN_KEY=${running.adminKey.secret}
+`);
+      if (isShown) await running.adminKey.markShown();
     }
     const elsewhere = commandLineAddresses(running);
     if (elsewhere.length > 0) {

@@ -1,9 +1,17 @@
 import { execFile } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { isProcessAlive } from '../core/process-alive.ts';
+import { stateFolder } from './folder-lock.ts';
 
 const POLL_MS = 50;
+
+/** Where the process id of an embedded server of a data folder is kept. */
+export function pidFileOf(dataDir: string, name: string): string {
+  return join(stateFolder(dataDir), `${name}.pid`);
+}
 
 /**
  * Remembers the process id of a server in its data folder, so that the next start finds one that is still on its way out
@@ -19,8 +27,8 @@ export async function rememberProcess(pidFile: string, pid: number): Promise<voi
  * @param graceMs how long it may take to end by itself.
  */
 export async function endLeftover(pidFile: string, marker: string, graceMs: number): Promise<void> {
-  const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''));
-  if (!Number.isSafeInteger(pid) || pid <= 1) return;
+  const pid = await readPid(pidFile);
+  if (pid === null) return;
   if ((await readCommandLine(pid)).includes(marker)) {
     signal(pid, 'SIGTERM');
     if (!(await isGoneWithin(pid, marker, graceMs))) {
@@ -30,6 +38,17 @@ export async function endLeftover(pidFile: string, marker: string, graceMs: numb
     }
   }
   await rm(pidFile, { force: true });
+}
+
+/** Whether a server of an earlier start, or a process that has its number by chance, still runs. */
+export async function hasLeftover(pidFile: string): Promise<boolean> {
+  const pid = await readPid(pidFile);
+  return pid !== null && isProcessAlive(pid);
+}
+
+async function readPid(pidFile: string): Promise<number | null> {
+  const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''));
+  return Number.isSafeInteger(pid) && pid > 1 ? pid : null;
 }
 
 async function isGoneWithin(pid: number, marker: string, limitMs: number): Promise<boolean> {

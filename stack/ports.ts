@@ -2,7 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 
-const LOOPBACK = '127.0.0.1';
+/** Where the embedded servers listen. */
+export const LOOPBACK = '127.0.0.1';
 const PROBE_LIMIT_MS = 1_000;
 
 /**

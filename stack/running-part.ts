@@ -4,7 +4,7 @@ import { buildEnvironment } from '../core/config.ts';
 import type { Logger } from '../core/log.ts';
 import { lockFolder, stateFolder } from './folder-lock.ts';
 import { startLeashed, type LeashedProcess } from './leashed-process.ts';
-import { endLeftover, rememberProcess } from './leftover.ts';
+import { endLeftover, pidFileOf, rememberProcess } from './leftover.ts';
 import { choosePorts, type PortWish } from './ports.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
 
@@ -53,7 +53,7 @@ export async function startEmbedded<PortKey extends string>(server: EmbeddedServ
   await mkdir(server.dataDir, { recursive: true, mode: 0o700 });
   const release = await lockFolder(server.dataDir, server.name, server.log);
   try {
-    const pidFile = join(state, `${server.name}.pid`);
+    const pidFile = pidFileOf(server.dataDir, server.name);
     await endLeftover(pidFile, server.store, server.graceMs);
     const { ports, supervisor } = await startOnFreePorts(server, pidFile, join(state, `${server.name}.ports.json`));
     return {

@@ -1,14 +1,17 @@
 import type { Logger } from '../core/log.ts';
 import { lockFolder } from './folder-lock.ts';
+import { hasLeftover, pidFileOf } from './leftover.ts';
 import type { PingMongodb } from './mongodb/health.ts';
 import { startMongodb } from './mongodb/start-mongodb.ts';
 import { MONGODB_ADVICE, mongodbWays } from './mongodb/ways.ts';
+import { LOOPBACK } from './ports.ts';
 import type { OnProgress } from './progress.ts';
 import { resolveChain } from './resolve-chain.ts';
 import type { RunningPart } from './running-part.ts';
 import { startTemporal } from './temporal/start-temporal.ts';
 import { TEMPORAL_ADVICE, temporalWays } from './temporal/ways.ts';
 import { createToolCache, toolCacheFolder } from './tool-cache.ts';
+import { checkWantedPorts, type WantedPort } from './wanted-ports.ts';
 
 export type { RunningPart } from './running-part.ts';
 export { startMongodb } from './mongodb/start-mongodb.ts';
@@ -24,6 +27,8 @@ export interface StackOptions {
   readonly temporalPort?: number | undefined;
   readonly temporalUiPort?: number | undefined;
   readonly mongodbPort?: number | undefined;
+  /** What else will listen in this process: tried with the others before anything is fetched, built or started. */
+  readonly furtherPorts?: readonly WantedPort[];
   /** A health check of MongoDB with the driver, which is not to be had here. */
   readonly pingMongodb?: PingMongodb | undefined;
   readonly log: Logger;
@@ -44,6 +49,12 @@ export interface RunningStack {
 export async function startStack(options: StackOptions): Promise<RunningStack> {
   const { dataDir, log, onProgress } = options;
   const release = await lockFolder(dataDir, 'stack', log);
+  try {
+    await checkWantedPorts(await portsToTry(options));
+  } catch (cause) {
+    await release().catch(() => undefined);
+    throw cause;
+  }
   const started = await Promise.allSettled([
     startTemporal({
       dataDir,
@@ -78,6 +89,23 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   throw failures.length === 1
     ? failures[0]
     : new AggregateError(failures, failures.map(({ message }) => message).join('\n\n'));
+}
+
+/**
+ * The ports that were asked for. Those of a server of an earlier start that is still on its way out are left to the part itself,
+ * which waits for that one's end.
+ */
+async function portsToTry(options: StackOptions): Promise<readonly WantedPort[]> {
+  const { dataDir, temporalAddress, mongodbUri, temporalPort, temporalUiPort, mongodbPort } = options;
+  const embedded = async (name: string, address: string | undefined, ports: Record<string, number | undefined>) =>
+    address !== undefined || (await hasLeftover(pidFileOf(dataDir, name)))
+      ? []
+      : Object.entries(ports).map(([use, port]) => ({ use, host: LOOPBACK, port }));
+  return [
+    ...(options.furtherPorts ?? []),
+    ...(await embedded('temporal', temporalAddress, { Temporal: temporalPort, "Temporal's UI": temporalUiPort })),
+    ...(await embedded('mongodb', mongodbUri, { MongoDB: mongodbPort })),
+  ];
 }
 
 /**

@@ -18,6 +18,11 @@ export interface KeyDoc {
   readonly revokedAt: number | null;
   /** What becomes of its batches, said with the revocation; absent before it, and for `finish` in keys from before there was a choice. */
   readonly revokedBatches?: RevokedBatches;
+  /**
+   * Only in an admin key that a start made: null until its owner has been shown it, once. A key of which nobody knows that it was
+   * shown does not keep the next start from making another.
+   */
+  readonly shownAt?: number | null;
 }
 
 /** True for a key whose batches are to end early, those too that it began just after it was revoked. */
@@ -35,7 +40,9 @@ export function createKeyStore(db: Db) {
     findActive: (hash: string) => keys.findOne({ _id: hash, revokedAt: null }),
     find: (keyId: string) => keys.findOne({ keyId }),
     list: () => keys.find().sort({ createdAt: 1 }).toArray(),
-    countAdmins: () => keys.countDocuments({ admin: true, revokedAt: null }),
+    /** The admin keys that hold; there are few, so no index. */
+    listAdmins: () => keys.find({ admin: true, revokedAt: null }).toArray(),
+    markShown: async (keyId: string, at: number) => void (await keys.updateOne({ keyId }, { $set: { shownAt: at } })),
     /** Returns the key as it is after, or null when it is unknown or revoked. */
     setMetered: (keyId: string, metered: MeteredConsent) =>
       keys.findOneAndUpdate({ keyId, revokedAt: null }, { $set: { metered } }, { returnDocument: 'after' }),
