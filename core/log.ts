@@ -1,4 +1,5 @@
 import { pino, type Logger } from 'pino';
+import { createLogStream, standardError, type LogStream } from './log-stream.ts';
 import { scrub } from './scrub.ts';
 
 export type { Logger };
@@ -27,6 +28,18 @@ export function createLogger(level: string, name: string): Logger {
         streamWrite: (line) => scrub(line),
       },
     },
-    pino.destination({ fd: 2, sync: false }),
+    standardErrorOfProcess(),
   );
+}
+
+let shared: LogStream | undefined;
+
+/** One stream for all loggers of the process, so that their lines stay whole; what waits is written when the process ends. */
+function standardErrorOfProcess(): LogStream {
+  if (shared === undefined) {
+    const stream = createLogStream(standardError);
+    process.on('exit', () => stream.flushSync());
+    shared = stream;
+  }
+  return shared;
 }

@@ -30,9 +30,6 @@ const options = new Command('npm start --')
     newAdminKey?: boolean;
   }>();
 
-// Whoever reads our output may go away (`| head`): that is no reason to stop serving.
-process.stdout.on('error', () => undefined);
-
 const startedAt = performance.now();
 const { temporalPort, temporalUiPort, mongodbPort } = options;
 try {
