@@ -40,6 +40,7 @@ interface EmbeddedServer<PortKey extends string> {
     process: LeashedProcess,
     signal: AbortSignal,
   ) => Promise<void>;
+  readonly exitReasons?: Readonly<Record<number, string>>;
   readonly describe: (ports: Readonly<Record<PortKey, number>>) => Pick<RunningPart, 'address' | 'uiUrl'>;
   readonly log: Logger;
 }
@@ -100,6 +101,7 @@ async function startOnFreePorts<PortKey extends string>(
         });
         return running;
       },
+      exitReasons: server.exitReasons,
       waitUntilReady: (running, signal) => server.waitUntilReady(ports, running, signal),
     });
     try {

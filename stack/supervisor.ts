@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../core/log.ts';
-import { describeEnd, type LeashedProcess } from './leashed-process.ts';
+import { describeEnd, type LeashedProcess, type ProcessEnd } from './leashed-process.ts';
 
 /** Wait before a restart: short at first, because one crash is likely an accident; then longer, so as not to spin. */
 const FIRST_BACKOFF_MS = 250;
@@ -15,6 +15,8 @@ interface SupervisorDeps {
   readonly launch: () => LeashedProcess;
   /** Resolves when the server answers; rejects at its own time limit or when the signal says that it is pointless. */
   readonly waitUntilReady: (process: LeashedProcess, signal: AbortSignal) => Promise<void>;
+  /** What an exit code of the server means, as in "its disk is full". */
+  readonly exitReasons?: Readonly<Record<number, string>> | undefined;
   readonly log: Logger;
 }
 
@@ -31,24 +33,33 @@ export interface Supervisor {
  * Keeps one server running: `stopped → starting → up → (ended by itself) → waiting → starting …`, any → `stopped` by
  * `stop()`. A server that fails its first start is not tried again: that is the caller's to report.
  */
-export function createSupervisor({ name, launch, waitUntilReady, log }: SupervisorDeps): Supervisor {
+export function createSupervisor({ name, launch, waitUntilReady, exitReasons, log }: SupervisorDeps): Supervisor {
   const stopping = new AbortController();
   let current: LeashedProcess | null = null;
   let watching: Promise<void> = Promise.resolve();
 
+  const describe = (end: ProcessEnd): string => {
+    const reason = end.code === null ? undefined : exitReasons?.[end.code];
+    return `${name} ${describeEnd(end)}${reason === undefined ? '' : `: ${reason}`}`;
+  };
+
   const launchUntilReady = async (): Promise<LeashedProcess> => {
     const process = launch();
     current = process;
+    const launched = new Promise<void>((resolve) => process.onPid(() => resolve()));
     process.onLine((line) => log.debug({ part: name }, line));
     const gone = new AbortController();
     let endError: Error | null = null;
     const ended = process.ended.then((end) => {
-      endError = new Error(`${name} ${describeEnd(end)}. The end of its output:\n${process.tail()}`);
+      endError = new Error(`${describe(end)}. The end of its output:\n${process.tail()}`);
       gone.abort();
       throw endError;
     });
     try {
-      await Promise.race([waitUntilReady(process, AbortSignal.any([gone.signal, stopping.signal])), ended]);
+      const ready = waitUntilReady(process, AbortSignal.any([gone.signal, stopping.signal]));
+      await Promise.race([Promise.all([ready, launched]), ended]);
+      // Another server on the same port may have answered for one that has just ended.
+      if (process.pid === null) await ended;
       return process;
     } catch (cause) {
       const reason: unknown = endError ?? cause;
@@ -68,7 +79,7 @@ export function createSupervisor({ name, launch, waitUntilReady, log }: Supervis
       if (running !== null) {
         const end = await running.ended;
         if (stopping.signal.aborted) return;
-        log.warn({ part: name, tail: running.tail() }, `${name} ${describeEnd(end)}; it is started again`);
+        log.warn({ part: name, tail: running.tail() }, `${describe(end)}; it is started again`);
         if (Date.now() - upSince > STEADY_AFTER_MS) backoffMs = FIRST_BACKOFF_MS;
       }
       await sleep(backoffMs, undefined, { signal: stopping.signal }).catch(() => undefined);

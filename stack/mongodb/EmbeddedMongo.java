@@ -40,22 +40,50 @@ public final class EmbeddedMongo {
   /** What the last run left dead is given back at the start, in at most this time: 170 MB with 12 MB alive took 0.4 s. */
   private static final int START_COMPACTION_MS = 2_000;
 
-  /** The exit code after a write that failed, for a full disk say: the file is whole, and a new start goes on from it. */
+  /** Exit codes, of which the starter knows the last: the file is whole after each, and a new start goes on from it. */
+  private static final int CANNOT_SERVE = 1;
   private static final int CANNOT_WRITE = 4;
+  private static final int DISK_FULL = 5;
 
   /** If the orderly end takes longer, the process ends without it; every acknowledged write is on file already. */
   private static final int END_LIMIT_MS = 8_000;
 
   public static void main(String[] arguments) {
+    // First of all, so that nothing that hangs later outlives the starter.
+    startDaemon("leash", EmbeddedMongo::endWithInput);
     try {
       serve(Integer.parseInt(arguments[0]), arguments[1]);
-      startDaemon("end-limit", EmbeddedMongo::endHard);
-      System.exit(0);
-    } catch (RuntimeException cause) {
-      // The server's own threads would keep the process alive without a server.
-      System.err.println("cannot serve: " + cause);
-      System.exit(1);
+    } catch (Throwable cause) {
+      // Not only what Java demands to be declared: a port that is taken comes as a checked BindException that is not. The server's own
+      // threads would keep the process alive without a server.
+      System.err.println("cannot serve: " + describe(cause));
+      Runtime.getRuntime().halt(isDiskFull(cause) ? DISK_FULL : CANNOT_SERVE);
     }
+  }
+
+  /** The whole chain: the first alone says no more than "Could not write to file". */
+  private static String describe(Throwable cause) {
+    StringBuilder chain = new StringBuilder();
+    for (Throwable link = cause; link != null; link = link.getCause()) {
+      chain.append(chain.length() == 0 ? "" : " <- ").append(link);
+    }
+    return chain.toString();
+  }
+
+  private static boolean isDiskFull(Throwable cause) {
+    for (Throwable link = cause; link != null; link = link.getCause()) {
+      String message = String.valueOf(link.getMessage());
+      if (message.contains("No space left on device") || message.contains("Disk quota exceeded")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static void endWithInput() {
+    waitForEndOf(System.in);
+    startDaemon("end-limit", EmbeddedMongo::endHard);
+    System.exit(0);
   }
 
   private static void serve(int port, String file) {
@@ -69,7 +97,6 @@ public final class EmbeddedMongo {
     }));
     startDaemon("housekeeping", committer::keepHouse);
     System.out.println("ready");
-    waitForEndOf(System.in);
   }
 
   private static MVStore openStore(String file) {
@@ -172,7 +199,7 @@ public final class EmbeddedMongo {
           store.commit();
           // A store that could not write has closed itself; a commit of it does nothing.
           if (store.isClosed()) {
-            throw new IllegalStateException("the file is closed");
+            throw closedBecause(store);
           }
           committed = upTo;
         }
@@ -207,14 +234,19 @@ public final class EmbeddedMongo {
         synced = before;
       }
       if (!closing) {
-        endWithoutAcknowledging(new IllegalStateException("the file is closed"));
+        endWithoutAcknowledging(closedBecause(store));
       }
+    }
+
+    /** A store that could not write has closed itself, and keeps why. */
+    private static RuntimeException closedBecause(MVStore store) {
+      return new IllegalStateException("the file is closed", store.getPanicException());
     }
 
     /** What is not on file is acknowledged to nobody: whoever waits sees the connection break. */
     private void endWithoutAcknowledging(RuntimeException cause) {
-      System.err.println("cannot write to the file: " + cause);
-      Runtime.getRuntime().halt(CANNOT_WRITE);
+      System.err.println("cannot write to the file: " + describe(cause));
+      Runtime.getRuntime().halt(isDiskFull(cause) ? DISK_FULL : CANNOT_WRITE);
     }
 
     void close() {

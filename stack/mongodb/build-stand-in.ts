@@ -13,6 +13,9 @@ const JARS = 'jars';
 const CLASSES = 'classes';
 export const STAND_IN_MAIN = 'EmbeddedMongo';
 
+/** The exit code by which the stand-in says that it found no room for a write. */
+export const STAND_IN_DISK_FULL = 5;
+
 /** The class path of a stand-in that was built into a folder. */
 export function standInClassPath(folder: string): string {
   return [join(folder, CLASSES), join(folder, JARS, '*')].join(delimiter);

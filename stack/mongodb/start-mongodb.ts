@@ -5,7 +5,7 @@ import type { OnProgress } from '../progress.ts';
 import { resolveChain } from '../resolve-chain.ts';
 import { externalPart, startEmbedded, type RunningPart } from '../running-part.ts';
 import { createToolCache, toolCacheFolder } from '../tool-cache.ts';
-import { STAND_IN_MAIN } from './build-stand-in.ts';
+import { STAND_IN_DISK_FULL, STAND_IN_MAIN } from './build-stand-in.ts';
 import { checkMongodb, waitForReadyLine, type PingMongodb } from './health.ts';
 import { findStoredEngine, MONGODB_ADVICE, mongodbWays, type MongodbTool } from './ways.ts';
 
@@ -58,6 +58,7 @@ export async function startMongodb(options: MongodbOptions): Promise<RunningPart
       await waitForReadyLine(running, tool.kind === 'mongod' ? /Waiting for connections/i : /^ready$/, signal);
       await checkMongodb(address(port), ping);
     },
+    exitReasons: { [STAND_IN_DISK_FULL]: `the disk of ${folder} is full; make room there` },
     describe: ({ port }) => ({ address: address(port), uiUrl: null }),
     log,
   });
