@@ -7,6 +7,7 @@ import { loadMasterKey } from '../core/master-key.ts';
 import { createReplyHub } from '../core/reply-hub.ts';
 import { createSecretBox } from '../core/secret-box.ts';
 import type { Shutdown } from '../core/shutdown.ts';
+import { endProcess } from '../core/signals.ts';
 import { findWorkflowBundle } from '../core/workflow-bundle.ts';
 import { startApi, type RunningApi } from '../api/compose.ts';
 import { startStack, type RunningStack } from '../stack/start-stack.ts';
@@ -56,6 +57,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       } finally {
         await tried.close();
       }
+    },
+    onLost: () => {
+      log.fatal({ dataDir: config.FLATLANE_DATA }, 'another process may have the data folder, so this one ends');
+      void endProcess(shutdown, 1);
     },
     log,
     onProgress,

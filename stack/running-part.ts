@@ -42,6 +42,8 @@ interface EmbeddedServer<PortKey extends string> {
   ) => Promise<void>;
   readonly exitReasons?: Readonly<Record<number, string>>;
   readonly describe: (ports: Readonly<Record<PortKey, number>>) => Pick<RunningPart, 'address' | 'uiUrl'>;
+  /** Called when another process may have taken the store: the server has been stopped, and nothing may go on. */
+  readonly onLost?: ((cause: Error) => void) | undefined;
   readonly log: Logger;
 }
 
@@ -52,11 +54,16 @@ interface EmbeddedServer<PortKey extends string> {
 export async function startEmbedded<PortKey extends string>(server: EmbeddedServer<PortKey>): Promise<RunningPart> {
   const state = stateFolder(server.dataDir);
   await mkdir(server.dataDir, { recursive: true, mode: 0o700 });
-  const release = await lockFolder(server.dataDir, server.name, server.log);
+  let running: Supervisor | undefined;
+  const release = await lockFolder(server.dataDir, server.name, server.log, (cause) => {
+    void running?.stop();
+    server.onLost?.(cause);
+  });
   try {
     const pidFile = pidFileOf(server.dataDir, server.name);
     await endLeftover(pidFile, server.store, server.graceMs);
     const { ports, supervisor } = await startOnFreePorts(server, pidFile, join(state, `${server.name}.ports.json`));
+    running = supervisor;
     return {
       how: server.how,
       ...server.describe(ports),

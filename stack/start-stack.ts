@@ -31,6 +31,8 @@ export interface StackOptions {
   readonly furtherPorts?: readonly WantedPort[];
   /** A health check of MongoDB with the driver, which is not to be had here. */
   readonly pingMongodb?: PingMongodb | undefined;
+  /** Called when the lock of the data folder was lost: another process may have it, so this one must end. */
+  readonly onLost?: ((cause: Error) => void) | undefined;
   readonly log: Logger;
   readonly onProgress: OnProgress;
 }
@@ -48,7 +50,15 @@ export interface RunningStack {
  */
 export async function startStack(options: StackOptions): Promise<RunningStack> {
   const { dataDir, log, onProgress } = options;
-  const release = await lockFolder(dataDir, 'stack', log);
+  let isLost = false;
+  let stopAll = (): Promise<void> => Promise.resolve();
+  const onLost = (cause: Error): void => {
+    if (isLost) return;
+    isLost = true;
+    void stopAll();
+    options.onLost?.(cause);
+  };
+  const release = await lockFolder(dataDir, 'stack', log, onLost);
   try {
     await checkWantedPorts(await portsToTry(options));
   } catch (cause) {
@@ -64,6 +74,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       tls: options.temporalTls,
       port: options.temporalPort,
       uiPort: options.temporalUiPort,
+      onLost,
       log,
       onProgress,
     }),
@@ -72,6 +83,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       uri: options.mongodbUri,
       port: options.mongodbPort,
       ping: options.pingMongodb,
+      onLost,
       log,
       onProgress,
     }),
@@ -80,11 +92,13 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     await Promise.all(started.flatMap((part) => (part.status === 'fulfilled' ? [part.value.stop()] : [])));
     await release().catch(() => undefined);
   };
+  stopAll = stop;
   const [temporal, mongodb] = started;
-  if (temporal.status === 'fulfilled' && mongodb.status === 'fulfilled') {
+  if (!isLost && temporal.status === 'fulfilled' && mongodb.status === 'fulfilled') {
     return { temporal: temporal.value, mongodb: mongodb.value, stop };
   }
   await stop();
+  if (isLost) throw new Error(`Another process has taken the data folder ${dataDir} meanwhile.`);
   const failures = started.flatMap((part) => (part.status === 'rejected' ? [part.reason as Error] : []));
   throw failures.length === 1
     ? failures[0]

@@ -23,6 +23,8 @@ export interface MongodbOptions {
   readonly port?: number | undefined;
   /** A health check with the driver; without it the server's own word and its open port count. */
   readonly ping?: PingMongodb | undefined;
+  /** Called when the lock of the data folder was lost: the server has been stopped. */
+  readonly onLost?: ((cause: Error) => void) | undefined;
   readonly log: Logger;
   readonly onProgress: OnProgress;
 }
@@ -60,6 +62,7 @@ export async function startMongodb(options: MongodbOptions): Promise<RunningPart
     },
     exitReasons: { [STAND_IN_DISK_FULL]: `the disk of ${folder} is full; make room there` },
     describe: ({ port }) => ({ address: address(port), uiUrl: null }),
+    onLost: options.onLost,
     log,
   });
 }

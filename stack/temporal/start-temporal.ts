@@ -23,6 +23,8 @@ export interface TemporalOptions {
   /** By default that of the last start on the data folder, else a free one. */
   readonly port?: number | undefined;
   readonly uiPort?: number | undefined;
+  /** Called when the lock of the data folder was lost: the server has been stopped. */
+  readonly onLost?: ((cause: Error) => void) | undefined;
   readonly log: Logger;
   readonly onProgress: OnProgress;
 }
@@ -61,6 +63,7 @@ export async function startTemporal(options: TemporalOptions): Promise<RunningPa
     graceMs: GRACE_MS,
     waitUntilReady: ({ port }, _process, signal) => waitForTemporal(port, namespace, signal),
     describe: ({ port, uiPort }) => ({ address: `127.0.0.1:${port}`, uiUrl: `http://127.0.0.1:${uiPort}` }),
+    onLost: options.onLost,
     log,
   });
 }

@@ -1,16 +1,20 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { hostname } from 'node:os';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createLogger } from '../../core/log.ts';
-import { lockFolder, stateFolder } from '../../stack/folder-lock.ts';
+import { readStartTime } from '../../core/process-alive.ts';
+import { describeRefusal, lockFolder, stateFolder } from '../../stack/folder-lock.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';
 
 const log = createLogger('silent', 'test');
 
 /** A lock as a process leaves it that was killed a moment ago. */
-async function leaveLock(folder: string, owner: { pid: number; host: string }): Promise<void> {
+async function leaveLock(
+  folder: string,
+  owner: { pid: number; host: string; startedAt?: string | null },
+): Promise<void> {
   await mkdir(join(stateFolder(folder), 'stack.lock'), { recursive: true });
   await writeFile(join(stateFolder(folder), 'stack.owner'), JSON.stringify(owner));
 }
@@ -72,9 +76,68 @@ describe('the lock of the data folder', () => {
     await owners[0]?.value();
   });
 
+  it('is refused while its owner is stopped, however long that one has not shown itself', async () => {
+    const folder = await createTemporaryFolder();
+    const owner = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60_000)']);
+    onTestFinished(() => void owner.kill('SIGKILL'));
+    const pid = owner.pid ?? 0;
+    await leaveLock(folder, { pid, host: hostname(), startedAt: readStartTime(pid) });
+    owner.kill('SIGSTOP');
+    const longAgo = new Date(Date.now() - 60_000);
+    await utimes(join(stateFolder(folder), 'stack.lock'), longAgo, longAgo);
+    await expect(lockFolder(folder, 'stack', log)).rejects.toThrow(`in use by process ${pid} on `);
+  });
+
+  it('is taken over when its owner’s id belongs to a later process', async () => {
+    const folder = await createTemporaryFolder();
+    const later = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60_000)']);
+    onTestFinished(() => void later.kill('SIGKILL'));
+    await leaveLock(folder, { pid: later.pid ?? 0, host: hostname(), startedAt: 'another boot/1' });
+    await (
+      await lockFolder(folder, 'stack', log)
+    )();
+  });
+
+  it('is taken over when its owner had the id of this process, in a container that has begun anew say', async () => {
+    const folder = await createTemporaryFolder();
+    await leaveLock(folder, { pid: process.pid, host: hostname() });
+    await (
+      await lockFolder(folder, 'stack', log)
+    )();
+  });
+
+  it('tells its owner when it was taken away', async () => {
+    const folder = await createTemporaryFolder();
+    const lost = vi.fn<(cause: Error) => void>();
+    const release = await lockFolder(folder, 'stack', log, lost);
+    await rm(join(stateFolder(folder), 'stack.lock'), { recursive: true });
+    await expect.poll(() => lost.mock.calls.length, { timeout: 10_000 }).toBe(1);
+    await release().catch(() => undefined);
+  });
+
   it('is not taken over from another machine on a shared disk', async () => {
     const folder = await createTemporaryFolder();
     await leaveLock(folder, { pid: pidOfTheDead(), host: 'another-machine' });
     await expect(lockFolder(folder, 'stack', log)).rejects.toThrow('on another-machine');
+  });
+});
+
+describe('a data folder that cannot be used', () => {
+  it('is said to be a file', async () => {
+    const file = join(await createTemporaryFolder(), 'data');
+    await writeFile(file, '');
+    await expect(lockFolder(file, 'stack', log)).rejects.toThrow(`${file} cannot be used: `);
+    await expect(lockFolder(file, 'stack', log)).rejects.toThrow('is a file, or within one. Move that away, or set');
+  });
+
+  it.each([
+    ['EACCES', 'this user may not write to /data/stack. Change its owner or its mode'],
+    ['EROFS', 'its disk is read-only. Mount it for writing'],
+    ['ENOSPC', 'its disk is full. Make room'],
+  ])('is said to be so for %s', async (code, reason) => {
+    const cause = Object.assign(new Error(code), { code, path: '/data/stack' });
+    expect(describeRefusal('/data', cause)).toContain(
+      `The data folder /data cannot be used: ${reason}, or set FLATLANE_DATA`,
+    );
   });
 });
