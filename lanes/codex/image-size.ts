@@ -16,6 +16,9 @@ export function pixelsOf(kind: ImageKind, bytes: Buffer): number | undefined {
   }
 }
 
+/** Far more than the parts of any head (20 MB of a GIF's comments are 82,000): what has more is made to keep us busy. */
+const MAX_PARTS = 100_000;
+
 const READERS: Readonly<Record<ImageKind, (bytes: Buffer) => number>> = {
   png: pngPixels,
   jpeg: jpegPixels,
@@ -31,24 +34,22 @@ function pngPixels(bytes: Buffer): number {
 /** Segments up to the first scan. Frames are C0 to CF, without the tables C4, C8 and CC. */
 function jpegPixels(bytes: Buffer): number {
   let pixels = 0;
-  for (let at = 2; at < bytes.length;) {
+  let at = 2;
+  for (let part = 0; part < MAX_PARTS && bytes.readUInt8(at) === 0xff; part += 1) {
     const marker = bytes.readUInt8(at + 1);
-    if (bytes.readUInt8(at) !== 0xff || marker === 0xda) break;
-    // A marker may be padded, and 01 and D0 to D7 stand alone.
-    if (marker === 0xff) {
-      at += 1;
-      continue;
-    }
-    if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) {
-      at += 2;
-      continue;
-    }
+    if (marker === 0xda) return pixels;
     if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
       pixels = Math.max(pixels, bytes.readUInt16BE(at + 5) * bytes.readUInt16BE(at + 7));
     }
-    at += 2 + bytes.readUInt16BE(at + 2);
+    at += jpegStep(marker) ?? 2 + bytes.readUInt16BE(at + 2);
   }
-  return pixels;
+  return 0;
+}
+
+/** A marker may be padded in front with more of FF, and 01 and D0 to D7 stand alone; the others say their length. */
+function jpegStep(marker: number): number | undefined {
+  if (marker === 0xff) return 1;
+  return marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7) ? 2 : undefined;
 }
 
 /** The screen, and the first frame behind colours and extensions: the CLI takes that frame alone. */
@@ -56,11 +57,13 @@ function gifPixels(bytes: Buffer): number {
   const screen = bytes.readUInt16LE(6) * bytes.readUInt16LE(8);
   const flags = bytes.readUInt8(10);
   let at = 13 + ((flags & 0x80) === 0 ? 0 : 3 * 2 ** ((flags & 0x07) + 1));
-  while (bytes.readUInt8(at) === 0x21) {
+  let part = 0;
+  for (; part < MAX_PARTS && bytes.readUInt8(at) === 0x21; part += 1) {
     at += 2;
-    for (let length = bytes.readUInt8(at); length > 0; length = bytes.readUInt8(at)) at += 1 + length;
+    for (; part < MAX_PARTS && bytes.readUInt8(at) > 0; part += 1) at += 1 + bytes.readUInt8(at);
     at += 1;
   }
+  if (part >= MAX_PARTS) return 0;
   return bytes.readUInt8(at) === 0x2c ? Math.max(screen, bytes.readUInt16LE(at + 5) * bytes.readUInt16LE(at + 7)) : 0;
 }
 
@@ -73,7 +76,9 @@ const ANIMATION_FRAME = 0x414e4d46;
 /** The canvas (VP8X) and each frame (VP8, VP8L), also inside of ANMF, which has 16 bytes of its own in front. */
 function webpPixels(bytes: Buffer): number {
   let pixels = 0;
-  for (let at = 12; at + 8 <= bytes.length;) {
+  let at = 12;
+  for (let part = 0; at + 8 <= bytes.length; part += 1) {
+    if (part === MAX_PARTS) return 0;
     const chunk = bytes.readUInt32BE(at);
     const data = at + 8;
     if (chunk === VP8X) {

@@ -31,15 +31,21 @@ const TYPES: readonly unknown[] = ['string', 'number', 'integer', 'boolean', 'nu
 
 /** Whether a schema reaches the model with all that it says. Everything that we have not seen arrive counts as lost. */
 export function arrivesWhole(schema: Schema): boolean {
-  return sizeBytes(schema) <= MAX_SCHEMA_BYTES && keepsItsMeaning(schema);
+  // First, so that what follows looks at a small schema only: a body may hold one of megabytes.
+  if (sizeBytes(schema) > MAX_SCHEMA_BYTES) return false;
+  return sizeBytes(asTheCliCounts(schema)) <= MAX_SCHEMA_BYTES && keepsItsMeaning(schema);
 }
 
-/** As the CLI counts: with the empty `properties` that it gives to each object without any. */
-function sizeBytes(schema: Schema): number {
+function sizeBytes(schema: unknown): number {
+  return Buffer.byteLength(JSON.stringify(schema));
+}
+
+/** With the empty `properties` that the CLI gives to each object without any. */
+function asTheCliCounts(schema: Schema): unknown {
   const text = JSON.stringify(withoutGuesses(schema), (_, node: unknown) =>
     isSchema(node) && isObject(node) && !('properties' in node) ? { ...node, properties: {} } : node,
   );
-  return Buffer.byteLength(text);
+  return JSON.parse(text);
 }
 
 function isObject(schema: Schema): boolean {

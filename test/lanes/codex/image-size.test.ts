@@ -68,7 +68,11 @@ describe('pixelsOf', () => {
     ['gif', withNumbers(GIF, { 6: 0, [GIF_FRAME + 5]: 0 })],
     ['webp', Buffer.from('RIFF....WEBPVP8 ')],
     ['webp', Buffer.from('RIFF....WEBP')],
-  ] as const)('knows none for a %s that is cut or empty', (kind, bytes) => {
+    ['jpeg', Buffer.concat([JPEG.subarray(0, 2), Buffer.alloc(200_000, 0xff), JPEG.subarray(2)])],
+    ['jpeg', Buffer.concat([JPEG.subarray(0, FRAME), Buffer.from('garbage'), JPEG.subarray(FRAME)])],
+    ['gif', Buffer.concat([GIF.subarray(0, 19), Buffer.of(0x21, 0xfe), Buffer.alloc(400_000, 1), GIF.subarray(18)])],
+    ['webp', webpOf(lossy(1, 1), ...Array<Buffer>(100_001).fill(webpChunk('EXIF', Buffer.alloc(0))))],
+  ] as const)('knows none for a %s that is cut, empty or made to keep us busy', (kind, bytes) => {
     expect(pixelsOf(kind, bytes)).toBeUndefined();
   });
 });

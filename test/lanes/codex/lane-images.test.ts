@@ -13,6 +13,11 @@ afterAll(() => under.close());
 beforeEach(() => under.backend.reset());
 
 const PNG = IMAGES['image/png'];
+const JPEG = IMAGES['image/jpeg'];
+const WITHOUT_TABLES = Buffer.concat([
+  JPEG.subarray(0, JPEG.indexOf(Buffer.of(0xff, 0xc4))),
+  JPEG.subarray(JPEG.indexOf(Buffer.of(0xff, 0xda))),
+]);
 const image = (url: string, detail?: string): object => ({ type: 'image_url', image_url: { url, detail } });
 
 /** The parts of the message that the model got. */
@@ -25,7 +30,7 @@ function partsSeen(): unknown {
 const DAMAGED: readonly (readonly [string, string])[] = [
   ['a PNG that is cut', dataUrl('image/png', pngOf(50, 50).subarray(0, 60))],
   ['a PNG with a wrong checksum', dataUrl('image/png', Buffer.from(PNG).fill(0, 29, 33))],
-  ['a JPEG without its tables', dataUrl('image/jpeg', IMAGES['image/jpeg'].subarray(0, 100))],
+  ['a JPEG without its tables', dataUrl('image/jpeg', WITHOUT_TABLES)],
   ['a WebP without its picture', dataUrl('image/webp', IMAGES['image/webp'].subarray(0, 30))],
 ];
 
