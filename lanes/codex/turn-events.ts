@@ -100,10 +100,11 @@ export function readTurnEvent({ method, params }: RpcNotification, turnId: strin
   }
 }
 
-/** The tokens of all of a thread's turns so far; undefined where the notification is not about them. */
+/** The tokens of all of a thread's turns so far; undefined where the notification does not say them: no answer fails for that. */
 export function readThreadUsage({ method, params }: RpcNotification): TokenUsage | undefined {
   if (method !== 'thread/tokenUsage/updated') return undefined;
-  return readUsage(threadUsage.parse(params).tokenUsage.total) ?? undefined;
+  const read = threadUsage.safeParse(params);
+  return read.success ? (readUsage(read.data.tokenUsage.total) ?? undefined) : undefined;
 }
 
 /** Raw items that are a part of any answer, or that the CLI writes itself into a history which nobody will use again. */

@@ -60,7 +60,10 @@ describe('createUsageOfCutAnswers', () => {
     expect(take(other, last)).toEqual([last]);
   });
 
-  it('adds nothing where the CLI has said nothing', () => {
+  it('adds nothing where the CLI has said nothing, or something else', () => {
+    const take = createUsageOfCutAnswers();
+    expect(take({ ...told, params: {} }, undefined)).toEqual([]);
+    expect(take(other, cut)).toEqual([cut]);
     expect(createUsageOfCutAnswers()(other, cut)).toEqual([cut]);
   });
 });
