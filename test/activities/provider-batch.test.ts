@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { ProviderBatchTry } from '../../core/contracts/provider-batch.ts';
 import { providerHold } from '../../core/contracts/provider-run.ts';
 import { lineKey } from '../../core/contracts/ids.ts';
 import type { OpenaiApi } from '../standins/openai/api.ts';
@@ -6,7 +7,6 @@ import { result, type BatchWorld } from '../support/batch-world.ts';
 import { LANE, useProviderBatchWorld } from '../support/provider-batch-world.ts';
 
 const given = useProviderBatchWorld();
-const { sent } = given;
 let world: BatchWorld;
 let provider: OpenaiApi;
 beforeEach(() => {
@@ -14,6 +14,7 @@ beforeEach(() => {
   provider = given.provider();
 });
 
+const sent = (run: ProviderBatchTry) => given.sent(run);
 const start = (texts: readonly string[], maxMicros: number | null = null) => given.start(texts, { maxMicros });
 
 /** @param spoil what becomes of the answers on their way */
