@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../core/clock.ts';
@@ -74,6 +75,9 @@ export interface RunningApi {
 
 /** Phases of the stop: requests under way are finished within this time, and what is left is cut. */
 const FINISH_REQUESTS_MS = 30_000;
+
+/** Before the port closes `/readyz` answers 503 for this long, so that who looks often goes elsewhere without a refused connection. */
+const LAST_ANSWER_MS = 300;
 
 /** Puts the api's parts together and listens: the public port, the admin port, the internal port. */
 export async function startApi(deps: ApiDeps): Promise<RunningApi> {
@@ -186,6 +190,7 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   shutdown.add('sweep of lost batches', 5_000, () => batchSweep.stopSweep());
   shutdown.add('API port', FINISH_REQUESTS_MS, async () => {
     stopping = true;
+    await sleep(LAST_ANSWER_MS);
     await closeApp(publicApp, underWay);
   });
   // After all that may fail: a start that ends before it can show the key must not have made it.

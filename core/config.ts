@@ -6,7 +6,8 @@ import { z } from 'zod';
  * same name with the prefix FLATLANE_, but for Temporal's and MongoDB's own.
  */
 
-const port = z.coerce.number().int().min(0).max(65_535);
+/** A port; 0 takes a free one. */
+export const portSchema = z.coerce.number().int().min(0).max(65_535);
 
 /**
  * The settings of the Codex CLI that are its owner's to make: where its backends are, and how it gets there. Whatever else it knows
@@ -31,14 +32,14 @@ const configSchema = z.object({
     .transform((path) => resolve(path))
     .describe('Folder for everything that must survive: accounts, master key, embedded databases.'),
   FLATLANE_HOST: z.string().default('127.0.0.1').describe('Address on which the API listens.'),
-  FLATLANE_PORT: port.default(8484).describe('Port of the API.'),
+  FLATLANE_PORT: portSchema.default(8484).describe('Port of the API.'),
   FLATLANE_ADMIN_HOST: z.string().default('127.0.0.1').describe('Address on which the admin routes listen.'),
-  FLATLANE_ADMIN_PORT: port.default(8485).describe('Port of the admin routes.'),
+  FLATLANE_ADMIN_PORT: portSchema.default(8485).describe('Port of the admin routes.'),
   FLATLANE_INTERNAL_HOST: z
     .string()
     .default('127.0.0.1')
     .describe('Address on which workers in other processes deliver answers.'),
-  FLATLANE_INTERNAL_PORT: port.default(0).describe('Port for them; 0 takes a free one.'),
+  FLATLANE_INTERNAL_PORT: portSchema.default(0).describe('Port for them; 0 takes a free one.'),
   FLATLANE_INTERNAL_URL: z
     .url()
     .optional()

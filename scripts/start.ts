@@ -1,11 +1,17 @@
-import { Command } from 'commander';
-import { readConfig } from '../core/config.ts';
+import { Command, InvalidArgumentError } from 'commander';
+import { portSchema, readConfig } from '../core/config.ts';
 import { createLogger } from '../core/log.ts';
 import { print } from '../core/print.ts';
 import { createShutdown } from '../core/shutdown.ts';
 import { stopOnSignals } from '../core/signals.ts';
 import { commandLineAddresses } from './command-line-addresses.ts';
 import { startEmbedded } from './embedded.ts';
+
+const readPort = (text: string): number => {
+  const { success, data } = portSchema.safeParse(text);
+  if (!success) throw new InvalidArgumentError('A port is a whole number from 0 to 65535.');
+  return data;
+};
 
 /** `npm start`: Temporal, MongoDB, the api and a worker over one data folder, until Ctrl-C. */
 const options = new Command('npm start --')
@@ -15,9 +21,9 @@ const options = new Command('npm start --')
   .option('--data <folder>', 'folder for everything that must survive (default: .flatlane)')
   .option('--port <number>', 'port of the API (default: 8484)')
   .option('--admin-port <number>', 'port of the admin routes (default: 8485)')
-  .option('--temporal-port <number>', 'port of the embedded Temporal server (default: a free one, kept)', Number)
-  .option('--temporal-ui-port <number>', 'port of the Temporal UI (default: a free one, kept)', Number)
-  .option('--mongodb-port <number>', 'port of the embedded MongoDB (default: a free one, kept)', Number)
+  .option('--temporal-port <number>', 'port of the embedded Temporal server (default: a free one, kept)', readPort)
+  .option('--temporal-ui-port <number>', 'port of the Temporal UI (default: a free one, kept)', readPort)
+  .option('--mongodb-port <number>', 'port of the embedded MongoDB (default: a free one, kept)', readPort)
   .option('--new-admin-key', 'make a further admin key, for an owner who lost theirs')
   .parse()
   .opts<{
