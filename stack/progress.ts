@@ -10,22 +10,23 @@ interface LongTask {
   readonly hint: string;
 }
 
-/** Runs a task that takes minutes, and says what is going on, for how long, and how it ended. */
+/** Runs a task that takes minutes, and says what is going on, for how long, how far it reports to be, and how it ended. */
 export async function withProgress<T>(
   onProgress: OnProgress,
   { title, hint }: LongTask,
-  task: () => Promise<T>,
+  task: (report: (detail: string) => void) => Promise<T>,
 ): Promise<T> {
   const startedAt = Date.now();
   const elapsed = (): string => `${Math.round((Date.now() - startedAt) / 1000)} s`;
   onProgress(`${title} (${hint}) …`);
-  const timer = setInterval(() => onProgress(`${title} … ${elapsed()}`), PROGRESS_INTERVAL_MS);
+  let detail = '';
+  const timer = setInterval(() => onProgress(`${title} … ${elapsed()}${detail}`), PROGRESS_INTERVAL_MS);
   try {
-    const result = await task();
+    const result = await task((said) => (detail = `, ${said}`));
     onProgress(`${title}: done in ${elapsed()}`);
     return result;
   } catch (cause) {
-    onProgress(`${title}: failed after ${elapsed()}`);
+    onProgress(`${title}: failed after ${elapsed()}: ${cause instanceof Error ? cause.message : String(cause)}`);
     throw cause;
   } finally {
     clearInterval(timer);

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { homedir } from 'node:os';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildEnvironment } from '../core/config.ts';
 import { describeEnd, startLeashed } from './leashed-process.ts';
@@ -16,20 +17,36 @@ interface Command {
   readonly args: readonly string[];
   readonly cwd?: string;
   readonly limitMs: number;
+  readonly onLine?: (line: string) => void;
+}
+
+/** The environment of a program that is run or built. */
+function toolEnvironment(): Record<string, string> {
+  const { XDG_CACHE_HOME: cacheHome, ...environment } = buildEnvironment();
+  return {
+    // Go and Maven keep what they fetch there; a service may be started without the variable.
+    HOME: homedir(),
+    ...environment,
+    // Go refuses one that is not absolute.
+    ...(cacheHome !== undefined && isAbsolute(cacheHome) ? { XDG_CACHE_HOME: cacheHome } : {}),
+    // A workspace in any folder above would rule out our modules.
+    GOWORK: 'off',
+  };
 }
 
 /**
  * Runs a program to its end; it dies with this process, and at the limit.
  * @throws Error with the end of its output.
  */
-export async function runCommand({ file, args, cwd, limitMs }: Command): Promise<string> {
+export async function runCommand({ file, args, cwd, limitMs, onLine }: Command): Promise<string> {
   const running = startLeashed({
     file,
     args,
-    env: buildEnvironment(),
+    env: toolEnvironment(),
     graceMs: STOP_GRACE_MS,
     ...(cwd === undefined ? {} : { cwd }),
   });
+  if (onLine !== undefined) running.onLine(onLine);
   let overdue = false;
   const timer = setTimeout(() => {
     overdue = true;
@@ -63,7 +80,7 @@ export async function findOnPath(name: string): Promise<string | null> {
  * @throws Error when the program does not run or says nothing of the kind.
  */
 export async function readVersion(path: string, args: readonly string[], pattern: RegExp): Promise<number[]> {
-  const options = { env: buildEnvironment(), timeout: VERSION_LIMIT_MS, windowsHide: true };
+  const options = { env: toolEnvironment(), timeout: VERSION_LIMIT_MS, windowsHide: true };
   const { stdout, stderr } = await promisify(execFile)(path, args, options);
   const version = pattern.exec(`${stdout}\n${stderr}`)?.[1];
   if (version === undefined) throw new Error(`${path} does not say its version`);

@@ -38,22 +38,7 @@ export async function buildStandIn(
   tools: { readonly mvn: string; readonly javac: string },
 ): Promise<void> {
   const jars = join(folder, JARS);
-  await runCommand({
-    file: tools.mvn,
-    args: [
-      '--batch-mode',
-      '--quiet',
-      '--no-transfer-progress',
-      '--file',
-      stackFile('mongodb', 'pom.xml'),
-      'dependency:copy-dependencies',
-      `-DoutputDirectory=${jars}`,
-      '-DincludeScope=runtime',
-    ],
-    cwd: folder,
-    limitMs: FETCH_LIMIT_MS,
-  });
-  await checkDigests(jars, await readFile(stackFile('mongodb', 'jars.sha256'), 'utf8'));
+  await fetchPinnedJars(tools.mvn, folder, await readFile(stackFile('mongodb', 'jars.sha256'), 'utf8'));
   await mkdir(join(folder, CLASSES));
   await runCommand({
     file: tools.javac,
@@ -67,6 +52,40 @@ export async function buildStandIn(
       stackFile('mongodb', `${STAND_IN_MAIN}.java`),
     ],
     limitMs: COMPILE_LIMIT_MS,
+  });
+}
+
+/**
+ * Fetches the jars into a folder. Maven takes what its local repository has, a damaged jar too, and never looks again: when one is not
+ * the pinned one, all are fetched anew into a repository that is gone afterwards.
+ * @throws Error that names a jar that is not the pinned one then either
+ */
+export async function fetchPinnedJars(mvn: string, folder: string, pins: string): Promise<void> {
+  await fetchJars(mvn, folder, []);
+  await checkDigests(join(folder, JARS), pins).catch(async () => {
+    const repository = join(folder, 'repository');
+    await fetchJars(mvn, folder, [`-Dmaven.repo.local=${repository}`]);
+    await rm(repository, { recursive: true, force: true });
+    await checkDigests(join(folder, JARS), pins);
+  });
+}
+
+async function fetchJars(mvn: string, folder: string, more: readonly string[]): Promise<void> {
+  await runCommand({
+    file: mvn,
+    args: [
+      '--batch-mode',
+      '--quiet',
+      '--no-transfer-progress',
+      '--file',
+      stackFile('mongodb', 'pom.xml'),
+      'dependency:copy-dependencies',
+      `-DoutputDirectory=${join(folder, JARS)}`,
+      '-DincludeScope=runtime',
+      ...more,
+    ],
+    cwd: folder,
+    limitMs: FETCH_LIMIT_MS,
   });
 }
 

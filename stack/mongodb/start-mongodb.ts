@@ -4,7 +4,7 @@ import type { Logger } from '../../core/log.ts';
 import type { OnProgress } from '../progress.ts';
 import { resolveChain } from '../resolve-chain.ts';
 import { externalPart, startEmbedded, type RunningPart } from '../running-part.ts';
-import { createToolCache, toolCacheFolder } from '../tool-cache.ts';
+import { createToolCache, startWithTools, toolCacheFolder, type ToolCache } from '../tool-cache.ts';
 import { STAND_IN_DISK_FULL, STAND_IN_MAIN } from './build-stand-in.ts';
 import { checkMongodb, waitForReadyLine, type PingMongodb } from './health.ts';
 import { findStoredEngine, MONGODB_ADVICE, mongodbWays, type MongodbTool } from './ways.ts';
@@ -33,11 +33,15 @@ export interface MongodbOptions {
  * Finds and starts a MongoDB on the data folder, or takes yours.
  * @throws Error that lists the ways that were tried; or when the port or the data folder is in use.
  */
-export async function startMongodb(options: MongodbOptions): Promise<RunningPart> {
-  const { uri, ping, log, onProgress } = options;
+export function startMongodb(options: MongodbOptions): Promise<RunningPart> {
+  const cache = createToolCache(toolCacheFolder(), options.onProgress);
+  return startWithTools(cache, () => findAndStart(options, cache));
+}
+
+async function findAndStart(options: MongodbOptions, cache: ToolCache): Promise<RunningPart> {
+  const { uri, ping, log } = options;
   const folder = resolve(join(options.dataDir, 'mongodb'));
   const stores = { wiredTiger: join(folder, 'wiredtiger'), h2: join(folder, 'h2', 'store.mv') };
-  const cache = createToolCache(toolCacheFolder(), onProgress);
   const { tool, how } = await resolveChain({
     part: 'MongoDB',
     ways: mongodbWays(uri === undefined ? null : { uri, ping }, findStoredEngine(stores), cache),

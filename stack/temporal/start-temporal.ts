@@ -4,7 +4,7 @@ import type { Logger } from '../../core/log.ts';
 import type { OnProgress } from '../progress.ts';
 import { resolveChain } from '../resolve-chain.ts';
 import { externalPart, startEmbedded, type RunningPart } from '../running-part.ts';
-import { createToolCache, toolCacheFolder } from '../tool-cache.ts';
+import { createToolCache, startWithTools, toolCacheFolder, type ToolCache } from '../tool-cache.ts';
 import { devServerArguments } from './flags.ts';
 import { waitForTemporal } from './health.ts';
 import { TEMPORAL_ADVICE, temporalWays } from './ways.ts';
@@ -33,10 +33,14 @@ export interface TemporalOptions {
  * Finds and starts a Temporal server on the data folder, or takes yours.
  * @throws Error that lists the ways that were tried; or when a port or the data folder is in use.
  */
-export async function startTemporal(options: TemporalOptions): Promise<RunningPart> {
-  const { address, apiKey, tls, log, onProgress } = options;
+export function startTemporal(options: TemporalOptions): Promise<RunningPart> {
+  const cache = createToolCache(toolCacheFolder(), options.onProgress);
+  return startWithTools(cache, () => findAndStart(options, cache));
+}
+
+async function findAndStart(options: TemporalOptions, cache: ToolCache): Promise<RunningPart> {
+  const { address, apiKey, tls, log } = options;
   const namespace = options.namespace ?? 'default';
-  const cache = createToolCache(toolCacheFolder(), onProgress);
   const target = address === undefined ? null : { address, namespace, apiKey, tls };
   const { tool, how } = await resolveChain({
     part: 'Temporal server',

@@ -10,7 +10,11 @@ import { checkTemporal, type TemporalTarget } from './health.ts';
 
 /** Server 1.29: the first that knows priorities and fairness on a task queue. */
 const LEAST_CLI = [1, 5, 0];
+const LEAST_SERVER = [1, 29, 0];
 const VERSION_PATTERN = /temporal version v?(\d+\.\d+\.\d+)/;
+const SERVER_PATTERN = /\(Server v?(\d+\.\d+\.\d+)/;
+/** What a CLI says that was built from source without a release's flags: `0.0.0-DEV`. */
+const FROM_SOURCE = '0.0.0';
 
 /** Six minutes on two cores with an empty build cache; slower machines and lines get five times that. */
 const BUILD_LIMIT_MS = 30 * 60_000;
@@ -23,8 +27,15 @@ export type TemporalTool = { readonly kind: 'yours' } | { readonly kind: 'binary
 export const TEMPORAL_ADVICE =
   'Install the Temporal CLI so that `temporal` is on PATH, or Go 1.26 or newer so that it can be built, or set TEMPORAL_ADDRESS to a server of yours.';
 
-/** The ways to a Temporal server, cheapest first. */
-export function temporalWays(target: TemporalTarget | null, cache: ToolCache): readonly Way<TemporalTool>[] {
+/**
+ * The ways to a Temporal server, cheapest first.
+ * @param downloadAddress where to ask for the CLI's archive, by default the official place
+ */
+export function temporalWays(
+  target: TemporalTarget | null,
+  cache: ToolCache,
+  downloadAddress?: string,
+): readonly Way<TemporalTool>[] {
   const pin = readPin();
   const platform = `${process.platform}-${process.arch}`;
   const downloadKey = `temporal-${pin.version}-official-${platform}`;
@@ -53,8 +64,12 @@ export function temporalWays(target: TemporalTarget | null, cache: ToolCache): r
         const path = await findOnPath('temporal');
         if (path === null) return { reason: 'there is none' };
         const version = await readVersion(path, ['--version'], VERSION_PATTERN);
-        if (isAtLeast(version, LEAST_CLI)) return { tool: { kind: 'binary', path } };
-        return { reason: `${path} is ${version.join('.')}; ${LEAST_CLI.join('.')} or newer is needed` };
+        const isFromSource = version.join('.') === FROM_SOURCE;
+        const judged = isFromSource ? await readVersion(path, ['--version'], SERVER_PATTERN) : version;
+        const least = isFromSource ? LEAST_SERVER : LEAST_CLI;
+        if (isAtLeast(judged, least)) return { tool: { kind: 'binary', path } };
+        const what = isFromSource ? `a build from source with server ${judged.join('.')}` : judged.join('.');
+        return { reason: `${path} is ${what}; ${least.join('.')} or newer is needed` };
       },
     },
     {
@@ -66,7 +81,7 @@ export function temporalWays(target: TemporalTarget | null, cache: ToolCache): r
           title: `Downloading the Temporal CLI ${pin.version}`,
           hint: 'about 50 MB; to skip it, install the CLI or set TEMPORAL_ADDRESS',
           build: async (temporary) => {
-            await downloadTemporal(temporary, FILE_NAME, pin.version);
+            await downloadTemporal(temporary, FILE_NAME, pin.version, downloadAddress);
             await readVersion(join(temporary, FILE_NAME), ['--version'], VERSION_PATTERN);
           },
         });
@@ -83,7 +98,7 @@ export function temporalWays(target: TemporalTarget | null, cache: ToolCache): r
           key: buildKey,
           title: `Building the Temporal CLI ${pin.version} with Go`,
           hint: '3 to 10 minutes, once; to skip it, install the CLI or set TEMPORAL_ADDRESS',
-          build: (temporary) => buildTemporal(go, join(temporary, FILE_NAME)),
+          build: (temporary, report) => buildTemporal(go, join(temporary, FILE_NAME), report),
         });
         return { tool: binaryIn(folder) };
       },
@@ -92,13 +107,16 @@ export function temporalWays(target: TemporalTarget | null, cache: ToolCache): r
 }
 
 /** The modules are checked against go.sum, and neither file is changed. */
-async function buildTemporal(go: string, output: string): Promise<void> {
-  const flags = ['-mod=readonly', '-trimpath', '-buildvcs=false', '-ldflags', '-s -w'];
+async function buildTemporal(go: string, output: string, report: (detail: string) => void): Promise<void> {
+  let packages = 0;
+  // `-v` names each package as it is compiled.
+  const flags = ['-v', '-mod=readonly', '-trimpath', '-buildvcs=false', '-ldflags', '-s -w'];
   await runCommand({
     file: go,
     args: ['build', ...flags, '-o', output, PACKAGE],
     cwd: stackFile('temporal'),
     limitMs: BUILD_LIMIT_MS,
+    onLine: () => report(`${(packages += 1)} packages`),
   });
   await readVersion(output, ['--version'], VERSION_PATTERN);
 }

@@ -1,8 +1,8 @@
-import { access, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
-import { createToolCache, type CachedTool } from '../../stack/tool-cache.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { createToolCache, startWithTools, toolCacheFolder, type CachedTool } from '../../stack/tool-cache.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';
 
 function createTool(build: (folder: string) => Promise<void>): CachedTool {
@@ -51,7 +51,7 @@ describe('the cache of tools', () => {
     expect(await readdir(root)).toEqual(['tool-1.0']);
     expect(lines).toEqual([
       'Building the tool (a moment) …',
-      'Building the tool: failed after 0 s',
+      'Building the tool: failed after 0 s: no compiler',
       'Building the tool (a moment) …',
       'Building the tool: done in 0 s',
     ]);
@@ -68,5 +68,71 @@ describe('the cache of tools', () => {
     );
     await expect(access(join(root, 'tool-1.0', 'program'))).resolves.toBeUndefined();
     expect(await readdir(root)).toEqual(['tool-1.0']);
+  });
+
+  it.each([
+    ['is cut short', (path: string) => writeFile(path, 'wh'), 'program has 2 bytes instead of 5'],
+    ['is gone', (path: string) => rm(path), 'program is missing'],
+  ])('makes a tool anew when a file of it %s, and says so', async (_title, damage, what) => {
+    const root = await createTemporaryFolder();
+    const lines: string[] = [];
+    const cache = createToolCache(root, (line) => lines.push(line));
+    const tool = createTool((folder) => writeFile(join(folder, 'program'), 'whole'));
+    const program = join(await cache.ensure(tool), 'program');
+    await damage(program);
+    expect(await cache.find('tool-1.0')).toBeNull();
+    await cache.ensure(tool);
+    expect(await readFile(program, 'utf8')).toBe('whole');
+    expect(lines).toContain(`${join(root, 'tool-1.0')} is damaged (${what}); it is removed, and made again.`);
+  });
+
+  it('reads a tool whose start failed, and tries once more when it has changed', async () => {
+    const root = await createTemporaryFolder();
+    const cache = createToolCache(root, () => undefined);
+    const tool = createTool((folder) => writeFile(join(folder, 'program'), 'whole'));
+    await writeFile(join(await cache.ensure(tool), 'program'), 'wrong');
+    let starts = 0;
+    const start = async (): Promise<string> => {
+      starts += 1;
+      const content = await readFile(join(await cache.ensure(tool), 'program'), 'utf8');
+      if (content !== 'whole') throw new Error('it crashed');
+      return content;
+    };
+    expect(await startWithTools(cache, start)).toBe('whole');
+    expect(starts).toBe(2);
+    const failing = startWithTools(cache, () => Promise.reject(new Error('the port is taken')));
+    await expect(failing).rejects.toThrow('the port is taken');
+  });
+
+  it('takes a tool from before there were manifests as it is', async () => {
+    const root = await createTemporaryFolder();
+    await mkdir(join(root, 'tool-1.0'));
+    expect(await createToolCache(root, () => undefined).find('tool-1.0')).toBe(join(root, 'tool-1.0'));
+  });
+
+  it('tells the one who waits that another start is at it', async () => {
+    const root = await createTemporaryFolder();
+    const tool = createTool(async (folder) => {
+      await sleep(300);
+      await writeFile(join(folder, 'program'), 'whole');
+    });
+    const building = createToolCache(root, () => undefined).ensure(tool);
+    await sleep(100);
+    const lines: string[] = [];
+    await createToolCache(root, (line) => lines.push(line)).ensure(tool);
+    await building;
+    expect(lines[0]).toBe('Waiting for another start that is at it: Building the tool (a moment) …');
+  });
+});
+
+describe('the folder of the cache', () => {
+  it.each([
+    ['/caches', '/caches/flatlane'],
+    ['relative', '/home/somebody/.cache/flatlane'],
+    ['', '/home/somebody/.cache/flatlane'],
+  ])('for XDG_CACHE_HOME=%s is %s', (given, folder) => {
+    vi.stubEnv('HOME', '/home/somebody');
+    vi.stubEnv('XDG_CACHE_HOME', given);
+    expect(toolCacheFolder()).toBe(folder);
   });
 });

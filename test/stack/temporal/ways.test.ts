@@ -48,6 +48,13 @@ describe('the ways to a Temporal server', () => {
     expect((await reasonsOf())[1]).toBe(`${path} is 1.1.0; 1.5.0 or newer is needed`);
   });
 
+  it('judges a CLI that was built from source by its server', async () => {
+    const path = await installTemporal('temporal version 0.0.0-DEV (Server 1.31.2, UI 2.50.1)');
+    expect(await temporalWays(null, emptyCache)[1]?.find()).toEqual({ tool: { kind: 'binary', path } });
+    const old = await installTemporal('temporal version 0.0.0-DEV (Server 1.28.0, UI 2.30.3)');
+    expect((await reasonsOf())[1]).toBe(`${old} is a build from source with server 1.28.0; 1.29.0 or newer is needed`);
+  });
+
   it('passes over a program of that name that is something else', async () => {
     const path = await installTemporal('hello');
     expect((await reasonsOf())[1]).toBe(`${path} does not say its version`);
