@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts';
+import { steadyClock, type Clock } from '../../core/clock.ts';
 import { TERMINAL_BATCH_STATES } from '../../core/contracts/batch.ts';
 import type { Logger } from '../../core/log.ts';
 import { toBatchProgress, type BatchProgress } from '../../core/wire/batch-progress.ts';
@@ -36,12 +36,12 @@ export function createProgressReader(deps: ProgressReaderDeps): ProgressReader {
   let aliasesReadAt = Number.NEGATIVE_INFINITY;
 
   const read = async (batch: BatchDoc): Promise<BatchProgress> => {
-    const now = clock.now();
-    if (now - aliasesReadAt >= ALIASES_ARE_FRESH_MS) {
+    const age = steadyClock.now();
+    if (age - aliasesReadAt >= ALIASES_ARE_FRESH_MS) {
       aliases = new Map((await lanes.list()).map(({ _id, alias }) => [_id, alias]));
-      aliasesReadAt = now;
+      aliasesReadAt = age;
     }
-    return toBatchProgress(toFacts(batch), (laneId) => aliases.get(laneId) ?? null, now);
+    return toBatchProgress(toFacts(batch), (laneId) => aliases.get(laneId) ?? null, clock.now());
   };
 
   const pollerOf = (batchId: string): Poller<BatchProgress> => {

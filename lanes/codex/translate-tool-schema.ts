@@ -12,7 +12,10 @@ const SCHEMAS: ReadonlySet<string> = new Set(['items', 'additionalProperties']);
 const LISTS_OF_SCHEMAS: ReadonlySet<string> = new Set(['anyOf', 'oneOf', 'allOf']);
 const SCHEMAS_BY_NAME: ReadonlySet<string> = new Set(['properties', '$defs', 'definitions']);
 
-/** Further keywords that arrive; the last two are dropped, and say nothing about the arguments. */
+/**
+ * Further keywords that arrive; the last three are dropped, and say nothing about the arguments. A title is the name of a field or of
+ * a class as generators of schemas (Pydantic's, say) put it everywhere.
+ */
 const PLAIN_KEYWORDS: ReadonlySet<string> = new Set([
   'type',
   'required',
@@ -22,6 +25,7 @@ const PLAIN_KEYWORDS: ReadonlySet<string> = new Set([
   'minItems',
   '$schema',
   '$comment',
+  'title',
 ]);
 
 /** A schema with none of these is not sure to arrive: a description alone is dropped (measured). */

@@ -6,7 +6,7 @@ import { attemptCompletion, operationOf, type SendRequest } from './attempt-comp
 import { createAttemptLimits } from './attempt-limits.ts';
 import { parseBaseUrl } from './check-address.ts';
 import { createConnectionPool } from './connection-pool.ts';
-import { eitherSignal } from './either-signal.ts';
+import { eitherSignal } from '../../core/either-signal.ts';
 import { createMissingEndpoints } from './missing-endpoints.ts';
 import type { ProviderQuirks } from './presets.ts';
 import { createProviderBatches, type ProviderBatches } from './provider-batches.ts';

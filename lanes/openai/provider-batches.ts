@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import { isJsonObject, parseJson, type JsonObject } from '../../core/wire/json-object.ts';
 import { ERROR_BODY_LIMIT_BYTES, readText } from './bounded-body.ts';
-import { eitherSignal } from './either-signal.ts';
+import { eitherSignal } from '../../core/either-signal.ts';
 
 /** What is sent to the provider: everything but its address and the key. */
 export interface ProviderRequest {

@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher } from 'undici';
+import { eitherSignal } from '../../core/either-signal.ts';
 import { ApiError } from '../../core/errors.ts';
 import { AddressRefusedError, createCheckedLookup } from '../openai/check-address.ts';
 import { parseWebhookUrl } from './webhook-address.ts';
@@ -55,7 +56,7 @@ export function createWebhookPoster(): WebhookPoster {
   return {
     async post({ url: text, allowPrivateAddresses, headers, body, signal }) {
       const limit = AbortSignal.timeout(WEBHOOK_TIMEOUT_MS);
-      const ends = signal === undefined ? limit : AbortSignal.any([limit, signal]);
+      const ends = eitherSignal(limit, signal);
       try {
         // Here once more: a look-up is not made for an address that is written as numbers.
         const url = parseWebhookUrl(text, { allowPrivateAddresses });

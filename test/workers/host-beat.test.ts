@@ -6,7 +6,7 @@ it('counts up for the accounts that this process serves, at once, and for nothin
   const docs = [plantLaneDoc('here', { kind: 'plan' }), plantLaneDoc('elsewhere', { kind: 'plan' }), plantLaneDoc('k')];
   const beats: (readonly string[])[] = [];
   const stop = startHostBeat({
-    lanes: { list: async () => docs as never, beat: async (ids) => void beats.push(ids) },
+    lanes: { list: async () => docs, beat: async (ids) => void beats.push(ids) },
     isServed: (laneId) => laneId !== 'elsewhere',
     log: keptLog().log,
   });

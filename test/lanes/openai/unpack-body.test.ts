@@ -63,7 +63,7 @@ const CODINGS: readonly (readonly [coding: string, pack: (text: string) => Buffe
   ['X-GZip', gzipSync],
   ['deflate', deflateSync],
   ['br', brotliCompressSync],
-  ['identity', Buffer.from],
+  ['identity', (text) => Buffer.from(text)],
 ];
 
 describe('a packed answer that nobody asked for', () => {

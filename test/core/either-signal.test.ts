@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { eitherSignal } from '../../../lanes/openai/either-signal.ts';
+import { eitherSignal } from '../../core/either-signal.ts';
 
 describe('a signal of two', () => {
   it.each([0, 1])('comes with the first of them, and with its reason: %i', (which) => {
