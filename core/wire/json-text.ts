@@ -38,7 +38,9 @@ export function readMembers(text: string): Map<string, string> | null {
 
 /** Writes an object of members whose values are texts of JSON. */
 export function writeMembers(members: ReadonlyMap<string, string>): string {
-  return `{${Array.from(members, ([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`;
+  let text = '';
+  for (const [name, value] of members) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${value}`;
+  return `{${text}}`;
 }
 
 /** The texts of the elements of a list, in order. Null where the text is no list. */

@@ -1,7 +1,7 @@
 import { createChunkAccumulator } from '../../core/wire/accumulate-chunks.ts';
 import { isJsonObject, parseJson, type JsonObject } from '../../core/wire/json-object.ts';
-import { writeMembers } from '../../core/wire/json-text.ts';
-import { keepText, membersOf } from '../../core/wire/written-text.ts';
+import { readMembers, writeMembers } from '../../core/wire/json-text.ts';
+import { membersOf } from '../../core/wire/written-text.ts';
 import { ANSWER_LIMIT_BYTES, limitBytes } from './bounded-body.ts';
 import { readServerSentEvents } from './sse-parser.ts';
 
@@ -71,7 +71,7 @@ function forCaller(chunk: JsonObject, data: string, passUsage: boolean): string 
   if (passUsage || !Object.hasOwn(chunk, 'usage')) return data;
   const { usage, choices } = chunk;
   if (usage !== null && Array.isArray(choices) && choices.length === 0) return null;
-  const members = membersOf(keepText(chunk, data));
+  const members = readMembers(data) ?? membersOf(chunk);
   members.delete('usage');
   return writeMembers(members);
 }
