@@ -4,7 +4,7 @@ import { isAbsolute, join } from 'node:path';
 import { lock } from 'proper-lockfile';
 import { baseChildEnvironment } from '../core/config.ts';
 import { withProgress, type OnProgress } from './progress.ts';
-import { findDamage, syncFile, writeManifest } from './tool-manifest.ts';
+import { findDamage, hasManifest, syncFile, writeManifest } from './tool-manifest.ts';
 
 /** A builder that was killed has let go of its lock after this time. */
 const STALE_MS = 10_000;
@@ -37,6 +37,8 @@ export interface CheckedToolCache extends ToolCache {
    * Reads all that was taken from the cache, and removes what is not what it was. Returns whether there was any.
    */
   removeDamaged(): Promise<boolean>;
+  /** Writes down what tools hold that were made before that was done, and have just shown that they work. Never throws. */
+  describeTaken(): Promise<void>;
 }
 
 /** The user's cache folder for tools that were fetched or built: `$XDG_CACHE_HOME/flatlane`, else `~/.cache/flatlane`. */
@@ -126,13 +128,21 @@ export function createToolCache(root: string, onProgress: OnProgress): CheckedTo
       for (const key of taken) any = (await removeIfDamaged(key, 'content')) || any;
       return any;
     },
+    async describeTaken() {
+      for (const key of taken) {
+        // A cache that this user may only read stays as it is.
+        if (!(await hasManifest(join(root, key)))) await writeManifest(join(root, key)).catch(() => undefined);
+      }
+    },
   };
 }
 
 /** Starts something by tools of the cache. When that fails, tools that are damaged are removed, and it is tried once more. */
 export async function startWithTools<T>(cache: CheckedToolCache, start: () => Promise<T>): Promise<T> {
   try {
-    return await start();
+    const started = await start();
+    await cache.describeTaken();
+    return started;
   } catch (cause) {
     if (!(await cache.removeDamaged())) throw cause;
     return start();

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const MANIFEST = 'manifest.json';
@@ -20,8 +20,16 @@ export async function writeManifest(folder: string): Promise<void> {
     files.push({ name, size: (await stat(path)).size, sha256: await digest(path) });
     await syncFile(path);
   }
-  await writeFile(join(folder, MANIFEST), JSON.stringify(files));
-  await syncFile(join(folder, MANIFEST));
+  // Whole or not at all: another start may read it at this moment.
+  const unfinished = join(folder, `.${MANIFEST}.${process.pid}`);
+  await writeFile(unfinished, JSON.stringify(files));
+  await syncFile(unfinished);
+  await rename(unfinished, join(folder, MANIFEST));
+}
+
+/** Whether it is written down what a folder holds. */
+export async function hasManifest(folder: string): Promise<boolean> {
+  return (await stat(join(folder, MANIFEST)).catch(() => null)) !== null;
 }
 
 /**
@@ -49,9 +57,12 @@ export async function findDamage(folder: string, depth: 'sizes' | 'content'): Pr
 
 async function listFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+  return (
+    entries
+      // Not the manifest itself, also one that another start is about to write.
+      .filter((entry) => entry.isFile() && !entry.name.includes(MANIFEST))
+      .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+  );
 }
 
 async function digest(path: string): Promise<string> {

@@ -110,6 +110,16 @@ describe('the cache of tools', () => {
     expect(await createToolCache(root, () => undefined).find('tool-1.0')).toBe(join(root, 'tool-1.0'));
   });
 
+  it('writes down what such a tool holds once it has served', async () => {
+    const root = await createTemporaryFolder();
+    await mkdir(join(root, 'tool-1.0'));
+    await writeFile(join(root, 'tool-1.0', 'program'), 'whole');
+    const cache = createToolCache(root, () => undefined);
+    await startWithTools(cache, () => cache.find('tool-1.0'));
+    await writeFile(join(root, 'tool-1.0', 'program'), 'wh');
+    expect(await cache.find('tool-1.0')).toBeNull();
+  });
+
   it('tells the one who waits that another start is at it', async () => {
     const root = await createTemporaryFolder();
     const tool = createTool(async (folder) => {
