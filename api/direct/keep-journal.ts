@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newProcessId } from '../../core/ids.ts';
 import type { Logger } from '../../core/log.ts';
@@ -60,11 +59,7 @@ export async function keepJournal(root: string, log: Logger): Promise<JournalKee
     names.add(name);
     let release: Kept['release'] | undefined;
     try {
-      const unlock = await takeOwnedLock(join(root, name), () => replace());
-      release = async () => {
-        await rm(join(root, `${name}.owner`), { force: true });
-        await unlock();
-      };
+      release = await takeOwnedLock(join(root, name), () => replace());
       kept = { journal: openJournal(join(root, name)), release };
     } catch (error) {
       fail(error);

@@ -80,7 +80,6 @@ async function recoverJournal(folder: string, write: RecoverDeps['write']): Prom
       recovered += entries.length;
     }
     await rm(folder, { recursive: true, force: true });
-    await rm(`${folder}.owner`, { force: true });
     return recovered;
   } finally {
     await release();

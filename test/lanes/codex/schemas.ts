@@ -43,7 +43,6 @@ export const CHANGED: readonly Record<string, unknown>[] = [
   { type: 'array', prefixItems: [{ type: 'integer' }] },
   { type: 'array', items: [{ type: 'integer' }] },
   { type: 'string', nullable: true },
-  { type: 'string', title: 'A title' },
   { type: 'string', examples: ['a'] },
   { type: 'string', deprecated: true },
   { type: 'string', readOnly: true },

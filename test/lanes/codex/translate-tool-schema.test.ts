@@ -27,6 +27,8 @@ describe('arrivesWhole', () => {
 
   it('takes what says nothing about the arguments as no loss', () => {
     expect(arrivesWhole({ $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object' })).toBe(true);
+    const properties = { a: { type: 'string', title: 'A' } };
+    expect(arrivesWhole({ type: 'object', title: 'Arguments', properties })).toBe(true);
   });
 });
 
