@@ -65,9 +65,9 @@ describe('a process on the leash', () => {
     const groupOf = (pid: number): string =>
       execFileSync('ps', ['-o', 'pgid=', '-p', String(pid)], { encoding: 'utf8' });
     for (const watchesStdin of [false, true]) {
-      const running = start("process.stdin.on('end', () => process.exit()).resume(); setInterval(() => {}, 1000)", {
-        watchesStdin,
-      });
+      // Under the watchdog a program has no standard input that could end.
+      const ends = watchesStdin ? "process.stdin.on('end', () => process.exit()).resume(); " : '';
+      const running = start(`${ends}setInterval(() => {}, 1000)`, { watchesStdin });
       const pid = await pidOf(running);
       expect(groupOf(pid)).not.toBe(groupOf(process.pid));
       await running.stop();
