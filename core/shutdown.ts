@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Logger } from './log.ts';
 
 /** Stops a process in named phases, each with a time limit, so that one that hangs does not hold up the rest. */
@@ -13,6 +14,8 @@ export interface Shutdown {
 export function createShutdown(log: Logger): Shutdown {
   const phases: { phase: string; limitMs: number; stop: () => Promise<unknown> }[] = [];
   const stopping = new AbortController();
+  // Each line of a batch that waits for a slot listens to it: many are no leak, and Node would warn of more than ten.
+  setMaxListeners(0, stopping.signal);
   let running: Promise<void> | undefined;
   const runPhases = async (): Promise<void> => {
     stopping.abort();

@@ -108,7 +108,8 @@ describe('lanes that share', () => {
   it('take a conversation off a lane that is much busier', async () => {
     await gateway.admin.call('PATCH', `/admin/key-lanes/${lanes.first}`, { concurrency: 2 });
     await gateway.admin.call('PATCH', `/admin/key-lanes/${lanes.second}`, { concurrency: 2 });
-    const slow = '[[delay:1500]] slow';
+    // Long enough that all four are there at once, on a busy machine too.
+    const slow = '[[delay:4000]] slow';
     const aliases = await Promise.all(Array.from({ length: 4 }, () => served(slow, KEYS)));
     expect(aliases.map(String).toSorted()).toEqual(['first', 'first', 'second', 'second']);
   });

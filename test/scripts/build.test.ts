@@ -10,10 +10,12 @@ import { ROOT } from '../support/spawned-node.ts';
 let root: string;
 
 const SETTINGS = {
-  compilerOptions: { rootDir: '.', outDir: 'dist', module: 'nodenext', types: ['node'] },
+  // Without Node's types, which take longer to read than all the rest.
+  compilerOptions: { rootDir: '.', outDir: 'dist', module: 'nodenext', types: [], lib: ['es2023'], skipLibCheck: true },
   include: ['core', 'scripts'],
 };
-const BUNDLER = "import { writeFileSync } from 'node:fs';\nwriteFileSync('dist/workflow-bundle.js', '');\n";
+const BUNDLER =
+  "// @ts-nocheck\nimport { writeFileSync } from 'node:fs';\nwriteFileSync('dist/workflow-bundle.js', '');\n";
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'flatlane-build-'));
