@@ -8,7 +8,7 @@ const ANSWER_DELAY_MS = 40;
 const PLAN_SLOTS = 2 * 4;
 const KEY_SLOTS = 32;
 
-describe('a batch of 500 lines and more', () => {
+describe('a batch of 500 lines and more', { timeout: 240_000 }, () => {
   let apart: Apart;
 
   beforeAll(async () => {
