@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../core/log.ts';
+import { repeat } from '../core/repeat.ts';
 import { HOST_BEAT_MS } from '../lanes/policy/silent-lanes.ts';
 import type { LaneStore } from '../store/lanes.ts';
 
@@ -12,22 +12,12 @@ interface HostBeatDeps {
 
 /** Lets the others know that the accounts of this process are served, until it is ended. Returns what ends it. */
 export function startHostBeat({ lanes, isServed, log }: HostBeatDeps): () => Promise<void> {
-  const stopping = new AbortController();
-  const beat = async (): Promise<void> => {
-    const served = (await lanes.list()).filter(({ _id, kind }) => kind === 'plan' && isServed(_id));
-    if (served.length > 0) await lanes.beat(served.map(({ _id }) => _id));
-  };
-  const run = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      await beat().catch((error: unknown) =>
-        log.warn({ err: error }, 'could not say that the accounts here are served'),
-      );
-      await sleep(HOST_BEAT_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+  return repeat(HOST_BEAT_MS, async () => {
+    try {
+      const served = (await lanes.list()).filter(({ _id, kind }) => kind === 'plan' && isServed(_id));
+      if (served.length > 0) await lanes.beat(served.map(({ _id }) => _id));
+    } catch (error) {
+      log.warn({ err: error }, 'could not say that the accounts here are served');
     }
-  };
-  const running = run();
-  return async () => {
-    stopping.abort();
-    await running;
-  };
+  });
 }

@@ -1,13 +1,13 @@
 import { CancellationScope, isCancellation, patched, sleep } from '@temporalio/workflow';
 import type { CompletionInput, CompletionOutcome, ServeResult } from '../core/contracts/completion.ts';
 import { drilledSignal } from '../core/contracts/drill.ts';
-import { isCostUnknown, type AttemptRecord } from '../core/contracts/failure.ts';
+import type { AttemptRecord } from '../core/contracts/failure.ts';
 import type { PlannedLane } from '../core/contracts/lane.ts';
 import { TASK_PRIORITY } from '../core/contracts/queues.ts';
 import { runPlan } from '../core/contracts/run-plan.ts';
 import { ATTEMPT_DEADLINE_MS, INTERACTIVE_SLOT_WAIT_MS, LAST_LANE_SLOT_WAIT_MS } from '../core/contracts/timings.ts';
 import { cancelledAttempt } from './cancelled-attempt.ts';
-import { lostAttempt } from './lost-attempt.ts';
+import { lostAttempt, lostRecord } from './lost-attempt.ts';
 import { laneActivities, shortActivities } from './proxies.ts';
 
 /**
@@ -113,21 +113,6 @@ async function serveOn(
     });
   } catch (error) {
     const failure = lostAttempt(error);
-    const { class: outcome, reachedUpstream, reason } = failure;
-    const durationMs = Date.now() - startedAt;
-    return {
-      ok: false,
-      failure,
-      record: {
-        laneId: lane.laneId,
-        attempt,
-        outcome,
-        reachedUpstream,
-        startedAt,
-        durationMs,
-        reason,
-        ...(isCostUnknown(lane.kind, failure) ? { costUnknown: true as const } : {}),
-      },
-    };
+    return { ok: false, failure, record: lostRecord(lane, attempt, startedAt, failure) };
   }
 }

@@ -1,5 +1,6 @@
 import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
-import type { AttemptFailure } from '../core/contracts/failure.ts';
+import { isCostUnknown, type AttemptFailure, type AttemptRecord } from '../core/contracts/failure.ts';
+import type { LaneRef } from '../core/contracts/lane.ts';
 
 /**
  * What it means for a request that Temporal gave its activity up: no worker took it in time, or the workers that took it
@@ -30,4 +31,24 @@ export function lostAttempt(error: unknown): AttemptFailure {
  */
 export function isOwnTrouble(error: unknown): boolean {
   return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure;
+}
+
+/** The record of an attempt that ends now with such a failure. */
+export function lostRecord(
+  lane: Pick<LaneRef, 'laneId' | 'kind'>,
+  attempt: number,
+  startedAt: number,
+  failure: AttemptFailure,
+): AttemptRecord {
+  const { class: outcome, reachedUpstream, reason } = failure;
+  return {
+    laneId: lane.laneId,
+    attempt,
+    outcome,
+    reachedUpstream,
+    startedAt,
+    durationMs: Date.now() - startedAt,
+    reason,
+    ...(isCostUnknown(lane.kind, failure) ? { costUnknown: true } : {}),
+  };
 }

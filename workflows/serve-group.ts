@@ -1,10 +1,9 @@
 import type { BatchPriority } from '../core/contracts/batch-control.ts';
 import { OWN_TROUBLES_BEFORE_GIVING_UP, type ChunkInput, type LineResult } from '../core/contracts/batch.ts';
-import { isCostUnknown } from '../core/contracts/failure.ts';
 import { LINE_TASK_PRIORITY } from '../core/contracts/queues.ts';
 import { ATTEMPT_DEADLINE_MS, LINE_SLOT_WAIT_MS } from '../core/contracts/timings.ts';
 import { nextAttempt, type LineGroup, type WaitingLine } from './line-queue.ts';
-import { isOwnTrouble, lostAttempt } from './lost-attempt.ts';
+import { isOwnTrouble, lostAttempt, lostRecord } from './lost-attempt.ts';
 import { laneActivities } from './proxies.ts';
 
 /**
@@ -40,14 +39,7 @@ export async function serveGroup(
   } catch (error) {
     if (isOwnTrouble(error) && lines.every(hasPatience)) return null;
     const failure = lostAttempt(error);
-    const { class: outcome, reachedUpstream, reason } = failure;
-    const durationMs = Date.now() - startedAt;
-    const cost = isCostUnknown(lane.kind, failure) ? { costUnknown: true as const } : {};
-    return tasks.map(({ line, attempt }) => ({
-      line,
-      failure,
-      record: { laneId: lane.laneId, attempt, outcome, reachedUpstream, startedAt, durationMs, reason, ...cost },
-    }));
+    return tasks.map(({ line, attempt }) => ({ line, failure, record: lostRecord(lane, attempt, startedAt, failure) }));
   }
 }
 

@@ -1,8 +1,8 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../core/log.ts';
 import { LockHeldError, takeOwnedLock } from '../../core/owned-lock.ts';
+import { repeat } from '../../core/repeat.ts';
 import { isJsonObject, parseJson } from '../../core/wire/json-object.ts';
 import type { DirectEntry } from './direct-entry.ts';
 
@@ -27,20 +27,11 @@ const LOOK_EVERY_MS = 60_000;
 
 /** Looks for journals of processes that have ended, now and every minute. Returns what ends that, after a look under way. */
 export function startRecovery(deps: RecoverDeps): () => Promise<void> {
-  const stopping = new AbortController();
-  const look = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      await recoverJournals(deps).catch((error: unknown) =>
-        deps.log.warn({ err: error, root: deps.root }, 'could not look for journals of direct requests; trying again'),
-      );
-      await sleep(LOOK_EVERY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
-    }
-  };
-  const looking = look();
-  return async () => {
-    stopping.abort();
-    await looking;
-  };
+  return repeat(LOOK_EVERY_MS, () =>
+    recoverJournals(deps).catch((error: unknown) =>
+      deps.log.warn({ err: error, root: deps.root }, 'could not look for journals of direct requests; trying again'),
+    ),
+  );
 }
 
 /**

@@ -1,3 +1,4 @@
+import { BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from './json-characters.ts';
 import { keepText } from './written-text.ts';
 
 /** Bounds on JSON from callers, checked before and after parsing, so that no input costs more than its bytes. */
@@ -22,14 +23,6 @@ const MAY_HOLD_FORBIDDEN_KEY = /__proto__|constructor|prototype|\\u/;
  * two hundred digits in a row. The look behind keeps it from beginning at every digit of a long row.
  */
 const MAY_HOLD_TOO_LARGE = /\d[eE]\+?\d{3}|(?<!\d)\d{200}/;
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const COMMA = 0x2c;
 
 /** A fatal decoder: a byte sequence that is not UTF-8 is refused, never replaced. A BOM stays, and then JSON refuses it. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -1,17 +1,19 @@
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+} from './json-characters.ts';
+
 /**
  * Reads the outermost level of a JSON text and leaves all below it as it is written: `JSON.parse` would round numbers of more than
  * 15 digits, and put names that are numbers in front. Both functions take texts that `JSON.parse` takes; they check nothing
  * but what they need to find their way.
  */
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_BRACKET = 0x5b;
-const BACKSLASH = 0x5c;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 
 /**
  * The members of an object, in order: each name with the text of its value. Null where the text is no object, and where it has a
