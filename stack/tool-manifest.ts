@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ export async function writeManifest(folder: string): Promise<void> {
     await syncFile(path);
   }
   // Whole or not at all: another start may read it at this moment.
-  const unfinished = join(folder, `.${MANIFEST}.${process.pid}`);
+  const unfinished = join(folder, `.${MANIFEST}.${randomUUID()}`);
   await writeFile(unfinished, JSON.stringify(files));
   await syncFile(unfinished);
   await rename(unfinished, join(folder, MANIFEST));

@@ -13,22 +13,27 @@ const ECHO_HEAD =
  */
 const IMAGE_LEFT_OUT = /"content_item_kinds":\[[^\]]*"images\.(?:preparation_error|unavailable|unsupported)"/;
 
-const METHOD = 'flatlane/imageLeftOut';
+const METHOD = 'flatlane/itemEchoed';
 
-/**
- * Reads a line as the echo of an injected item; undefined where it is none.
- * @returns the thread that it belongs to, and whether an image of the item was left out
- */
-export function readEcho(line: string): { readonly threadId: string; readonly imageLeftOut: boolean } | undefined {
+/** What an echo says of its item. */
+export interface Echo {
+  readonly threadId: string;
+  /** An image of the item was left out. */
+  readonly imageLeftOut: boolean;
+}
+
+/** Reads a line as the echo of an injected item; undefined where it is none. */
+export function readEcho(line: string): Echo | undefined {
   const head = ECHO_HEAD.exec(line.slice(0, 200));
   return head === null ? undefined : { threadId: head[1] ?? '', imageLeftOut: IMAGE_LEFT_OUT.test(line) };
 }
 
-/** What the listener of a thread hears in the place of such an echo. It comes before the answer to `thread/inject_items`. */
-export function imageLeftOut(threadId: string): RpcNotification {
-  return { method: METHOD, params: { threadId } };
+/** What the listener of a thread hears in the place of such an echo. */
+export function echoNotification(echo: Echo): RpcNotification {
+  return { method: METHOD, params: { ...echo } };
 }
 
-export function saysImageLeftOut({ method }: RpcNotification): boolean {
-  return method === METHOD;
+/** What a notification says of an injected item; undefined where it is not of an echo. */
+export function echoOf({ method, params }: RpcNotification): Pick<Echo, 'imageLeftOut'> | undefined {
+  return method === METHOD ? { imageLeftOut: params['imageLeftOut'] === true } : undefined;
 }

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { z } from 'zod';
 import type { Logger } from '../../core/log.ts';
-import { imageLeftOut, readEcho } from './injected-echo.ts';
+import { echoNotification, readEcho } from './injected-echo.ts';
 import { readJsonLines } from './json-lines.ts';
 import { RPC_METHODS, type RpcMethod } from './rpc-methods.ts';
 import { wellFormedJson } from './well-formed-json.ts';
@@ -125,7 +125,7 @@ export function createRpcClient({ output, input, log, onNotification, onBroken }
   const readLine = (line: string): void => {
     const echo = readEcho(line);
     if (echo !== undefined) {
-      if (echo.imageLeftOut) listeners.get(echo.threadId)?.(imageLeftOut(echo.threadId));
+      listeners.get(echo.threadId)?.(echoNotification(echo));
       return;
     }
     const message = parseMessage(line);

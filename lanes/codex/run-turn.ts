@@ -3,8 +3,8 @@ import type { TokenUsage } from '../../core/lane-port.ts';
 import { ApiError } from '../../core/errors.ts';
 import { classifyTurnError, type TurnFailure } from './classify-failure.ts';
 import type { CodexProcess } from './codex-process.ts';
-import { saysImageLeftOut } from './injected-echo.ts';
 import { createEventQueue, type EventQueue } from './event-queue.ts';
+import { watchImages } from './image-watch.ts';
 import { endIfSilent, watchSilence } from './liveness.ts';
 import { RpcError, type RpcNotification } from './rpc-client.ts';
 import { threadStartParams } from './thread-start.ts';
@@ -92,7 +92,7 @@ export async function runTurn(process: CodexProcess, call: TurnCall): Promise<Tu
   }
 }
 
-/** These three calls are answered by the process itself within milliseconds; they are not raced, so that no thread is lost. */
+/** The calls are answered by the process itself within milliseconds; they are not raced, so that no thread is lost. */
 async function startTurn(
   process: CodexProcess,
   { model, request, workDir }: TurnCall,
@@ -108,14 +108,12 @@ async function startTurn(
   const threadId = threadStarted.parse(started).thread.id;
   progress.threadId = threadId;
   const queue = createEventQueue<RpcNotification>();
-  let imageLeftOut = false;
+  const images = watchImages(request.items);
   progress.unlisten = rpc.listen(threadId, (notification) => {
-    if (saysImageLeftOut(notification)) imageLeftOut = true;
-    else queue.push(notification);
+    if (!images.take(notification)) queue.push(notification);
   });
   await rpc.call('thread/inject_items', { threadId, items: request.items });
-  // The echo of the items comes before the answer to the call (measured), so it is known before the model is asked.
-  if (imageLeftOut) throw new ImageLeftOut(request.historyParam);
+  if (!(await stop.during(images.allRead()))) throw new ImageLeftOut(request.historyParam);
   stop.check();
   progress.reachedUpstream = true;
   const turn = await rpc.call('turn/start', {

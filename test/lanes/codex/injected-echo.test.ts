@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { imageLeftOut, readEcho, saysImageLeftOut } from '../../../lanes/codex/injected-echo.ts';
+import { echoNotification, echoOf, readEcho } from '../../../lanes/codex/injected-echo.ts';
 
 /** A line as the pinned version of the CLI prints it. */
 function echo(text: string, kinds: readonly string[], turnId = 'auto-compact-0'): string {
@@ -37,9 +37,9 @@ describe('readEcho', () => {
   });
 });
 
-describe('saysImageLeftOut', () => {
-  it('knows its own notification from those of the CLI', () => {
-    expect(saysImageLeftOut(imageLeftOut('t1'))).toBe(true);
-    expect(saysImageLeftOut({ method: 'rawResponseItem/completed', params: {} })).toBe(false);
+describe('echoOf', () => {
+  it.each([true, false])('knows its own notification from those of the CLI (left out: %s)', (imageLeftOut) => {
+    expect(echoOf(echoNotification({ threadId: 't1', imageLeftOut }))).toEqual({ imageLeftOut });
+    expect(echoOf({ method: 'rawResponseItem/completed', params: { imageLeftOut } })).toBeUndefined();
   });
 });

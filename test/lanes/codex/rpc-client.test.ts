@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createLogger } from '../../../core/log.ts';
-import { saysImageLeftOut } from '../../../lanes/codex/injected-echo.ts';
+import { echoOf } from '../../../lanes/codex/injected-echo.ts';
 import { createRpcClient, type RpcClient, type RpcNotification } from '../../../lanes/codex/rpc-client.ts';
 import type { RpcMethod } from '../../../lanes/codex/rpc-methods.ts';
 
@@ -134,15 +134,15 @@ describe('createRpcClient', () => {
     expect([broken, notifications]).toEqual([[], []]);
   });
 
-  it('tells the thread of an echo that an image was left out', async () => {
+  it('tells the thread of an echo whether an image was left out', async () => {
     const { rpc, say } = wire();
     const heard: RpcNotification[] = [];
     rpc.listen('t1', (notification) => heard.push(notification));
-    const echo = (threadId: string): string =>
+    const echo = (threadId: string, kinds: string): string =>
       `{"method":"rawResponseItem/completed","params":{"threadId":"${threadId}","turnId":"auto-compact-0",` +
-      '"item":{"passthrough":{"content_item_kinds":["unknown","images.preparation_error"]}}}}';
-    await say(echo('t2'), echo('t1'));
-    expect(heard.map(saysImageLeftOut)).toEqual([true]);
+      `"item":{"passthrough":{"content_item_kinds":["unknown"${kinds}]}}}}`;
+    await say(echo('t2', ',"images.preparation_error"'), echo('t1', ''), echo('t1', ',"images.preparation_error"'));
+    expect(heard.map(echoOf)).toEqual([{ imageLeftOut: false }, { imageLeftOut: true }]);
   });
 
   it('gives a call up after its time limit', async () => {
