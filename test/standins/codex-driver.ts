@@ -48,6 +48,8 @@ export async function startCodex({ environment, config }: CodexDriverOptions): P
   const waiting = new Set<() => void>();
   if (child.stdout === null || child.stdin === null) throw new Error('The CLI has no pipes.');
   const { stdin } = child;
+  // A CLI that ends takes no more input: calls that it has not read stay unanswered.
+  stdin.on('error', () => undefined);
   createInterface({ input: child.stdout }).on('line', (line) => {
     messages.push(JSON.parse(line) as RpcMessage);
     for (const look of waiting) look();
