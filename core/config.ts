@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 
 /**
@@ -176,7 +176,11 @@ export function buildEnvironment(): Record<string, string> {
 }
 
 function pickEnvironment(names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
-  );
+  const entries = names.flatMap((name) => {
+    const value = process.env[name];
+    // The XDG specification has a cache folder ignored that is not absolute; Go refuses one.
+    const isIgnored = name === 'XDG_CACHE_HOME' && value !== undefined && !isAbsolute(value);
+    return value === undefined || isIgnored ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(entries);
 }

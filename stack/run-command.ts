@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildEnvironment } from '../core/config.ts';
 import { describeEnd, startLeashed } from './leashed-process.ts';
@@ -22,13 +22,10 @@ interface Command {
 
 /** The environment of a program that is run or built. */
 function toolEnvironment(): Record<string, string> {
-  const { XDG_CACHE_HOME: cacheHome, ...environment } = buildEnvironment();
   return {
     // Go and Maven keep what they fetch there; a service may be started without the variable.
     HOME: homedir(),
-    ...environment,
-    // Go refuses one that is not absolute.
-    ...(cacheHome !== undefined && isAbsolute(cacheHome) ? { XDG_CACHE_HOME: cacheHome } : {}),
+    ...buildEnvironment(),
     // A workspace in any folder above would rule out our modules.
     GOWORK: 'off',
   };

@@ -1,6 +1,6 @@
 import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import { lock } from 'proper-lockfile';
 import { baseChildEnvironment } from '../core/config.ts';
 import { withProgress, type OnProgress } from './progress.ts';
@@ -43,9 +43,7 @@ export interface CheckedToolCache extends ToolCache {
 
 /** The user's cache folder for tools that were fetched or built: `$XDG_CACHE_HOME/flatlane`, else `~/.cache/flatlane`. */
 export function toolCacheFolder(): string {
-  const cacheHome = baseChildEnvironment()['XDG_CACHE_HOME'];
-  // The specification of these folders says that a path that is not absolute is to be ignored.
-  return join(cacheHome !== undefined && isAbsolute(cacheHome) ? cacheHome : join(homedir(), '.cache'), 'flatlane');
+  return join(baseChildEnvironment()['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'flatlane');
 }
 
 export function createToolCache(root: string, onProgress: OnProgress): CheckedToolCache {

@@ -6,8 +6,7 @@ import type { MeteredLanes } from './metered-lanes.ts';
 /**
  * The rungs of a batch: lines wait for the plan as long as the deadline allows, and only then may cost money. Metered lanes
  * that stand behind a plan lane are held back until the latest responsible moment; a lane that its owner put in front of the
- * plan, one that is free, and all lanes of a batch that wants no waiting stand as they are. A further rung between plan and
- * metered lanes has its place here.
+ * plan, one that is free, and all lanes of a batch that wants no waiting stand as they are.
  */
 export async function holdBack(
   metered: MeteredLanes,

@@ -34,7 +34,7 @@ export type BatchEnd = 'failed' | 'completed' | 'expired' | 'cancelled';
 
 export const TERMINAL_BATCH_STATES: readonly BatchStatus[] = ['failed', 'completed', 'expired', 'cancelled'];
 
-/** Lines in one chunk: a chunk's history stays below Temporal's 4,096 events at 5 to 8 events a line. */
+/** Lines in one chunk: its history, at 3 to 6 events a group of lines, stays far below the 4,096 events from which Temporal asks for a new one. */
 export const LINES_IN_A_CHUNK = 250;
 
 /** Chunks of one batch that run at a time: enough to fill every lane, few enough to keep a cancel quick. */

@@ -11,7 +11,7 @@ export const WORKFLOW_TASK_QUEUE = 'flatlane.v1';
 /** Events on their way to receivers. Apart, so that slow receivers hold up nothing else. */
 export const WEBHOOK_TASK_QUEUE = 'webhooks.v1';
 
-/** The queue of one lane. Its pollers are the workers that host the lane, its slots the lane's concurrency. */
+/** The queue of one lane. Its pollers are the workers that host the lane; they take some more tasks than the lane has slots, to wait at hand. */
 export function laneTaskQueue(laneId: string): string {
   return `lane.${laneId}.v1`;
 }

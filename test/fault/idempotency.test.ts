@@ -183,21 +183,22 @@ describe('an Idempotency-Key, with two api processes', () => {
   it('gives the same batch to a caller whose first reply was lost', async () => {
     const lines = lineIds(40);
     const body = await upload(lines);
-    await sendAndHangUp(first, '/batches', JSON.stringify(body), { 'idempotency-key': idempotencyKey });
-    await expect.poll(() => batchesOf(body.input_file_id), { timeout: 10_000 }).toHaveLength(1);
+    const hangUp = await sendUnread(first, '/batches', JSON.stringify(body), { 'idempotency-key': idempotencyKey });
+    await expect.poll(() => batchesOf(body.input_file_id), { timeout: 30_000, interval: 5 }).toHaveLength(1);
+    hangUp();
     const { id } = await second.batches.create(body, { idempotencyKey });
     expect(await batchesOf(body.input_file_id)).toMatchObject([{ id }]);
     await checkOne('dropped reply to a create, and a repeat', id, lines);
   });
 });
 
-/** Sends a request, and closes the connection before the answer. */
-function sendAndHangUp(
+/** Sends a request over a connection from which nothing is read. Returns what closes it. */
+function sendUnread(
   client: OpenAI,
   path: string,
   body: string,
   headers: Readonly<Record<string, string>>,
-): Promise<void> {
+): Promise<() => void> {
   const url = new URL(client.baseURL + path);
   const lines = Object.entries({
     host: url.host,
@@ -208,9 +209,9 @@ function sendAndHangUp(
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   return new Promise((resolve, reject) => {
     const socket = connect(Number(url.port), url.hostname, () => {
-      socket.end(`POST ${url.pathname} HTTP/1.1\r\n${lines.join('')}\r\n${body}`, () => {
-        socket.destroy();
-        resolve();
+      socket.pause();
+      socket.write(`POST ${url.pathname} HTTP/1.1\r\n${lines.join('')}\r\n${body}`, () => {
+        resolve(() => void socket.destroy());
       });
     });
     socket.once('error', reject);

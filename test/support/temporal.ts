@@ -59,16 +59,23 @@ export async function openTestTemporal(settings: readonly string[] = []): Promis
   };
 }
 
-/** Bundles workflows from their sources, so that a test never sees those of an older build. */
+const bundles = new Map<string, Promise<WorkflowBundleWithSourceMap>>();
+
+/** Bundles workflows from their sources, so that a test never sees those of an older build; once in a process. */
 export function bundleWorkflows(
   path: string = join(ROOT, 'workflows', 'index.ts'),
 ): Promise<WorkflowBundleWithSourceMap> {
-  return bundleWorkflowCode({ workflowsPath: path, logger: new DefaultLogger('WARN') });
+  const bundle = bundles.get(path) ?? bundleWorkflowCode({ workflowsPath: path, logger: new DefaultLogger('WARN') });
+  bundles.set(path, bundle);
+  return bundle;
 }
+
+let isQuiet = false;
 
 /** Temporal's own lines about failures that a test plants would fill the report. */
 export function quietRuntime(): void {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  if (!isQuiet) Runtime.install({ logger: new DefaultLogger('ERROR') });
+  isQuiet = true;
 }
 
 async function temporalPath(): Promise<string> {
