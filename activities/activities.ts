@@ -1,6 +1,7 @@
 import type {
   BatchStatus,
   ChunkLines,
+  KeepAttemptsInput,
   LanePlan,
   LineResult,
   ServeLinesInput,
@@ -72,6 +73,8 @@ export interface ProviderBatchActivities {
 export interface BatchActivities {
   validateBatch(input: { readonly batchId: string }): Promise<ValidationOutcome>;
   loadChunk(input: { readonly batchId: string; readonly chunkIndex: number }): Promise<ChunkLines>;
+  /** Keeps what was tried for lines of a chunk that is cancelled, for their entries in the lane log. */
+  keepAttempts(input: KeepAttemptsInput): Promise<void>;
   /** At the end of a chunk: what its lines add to the files of the batch. */
   sealChunk(input: { readonly batchId: string; readonly chunkIndex: number }): Promise<void>;
   /** Returns how the batch has ended. */

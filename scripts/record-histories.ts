@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { HOUSEKEEPING_ID } from '../api/temporal/housekeeping-schedule.ts';
 import { readConfig } from '../core/config.ts';
@@ -22,7 +22,7 @@ import { createOpenaiHttp } from './openai-http.ts';
 
 /**
  * Records real histories of every workflow for the replay tests: completions that are answered, fall back and wait, batches on
- * an account that runs out, a part of one at a provider, a webhook, an announcement by the sweep, a round of the housekeeping. Run it after a workflow was changed on purpose, under a new version name; histories of
+ * an account that runs out, a part of one at a provider, one that is cancelled, a webhook, an announcement by the sweep, a round of the housekeeping. Run it after a workflow was changed on purpose, under a new version name; histories of
  * earlier versions stay as long as such runs may still be under way.
  */
 const version = process.argv[2];
@@ -67,7 +67,13 @@ try {
   const client = new Client({ connection });
   await mkdir(FOLDER, { recursive: true });
   const record = async (workflowId: string, name: string): Promise<void> => {
-    await client.workflow.getHandle(workflowId).result();
+    await client.workflow
+      .getHandle(workflowId)
+      .result()
+      .catch((cause: unknown) => {
+        // A chunk that was cancelled.
+        if (!(cause instanceof WorkflowFailedError)) throw cause;
+      });
     const history = await client.workflow.getHandle(workflowId).fetchHistory();
     await writeFile(join(FOLDER, `${version}-${name}.json`), `${historyToJSON(history)}\n`);
     console.log(`${name}: ${history.events?.length ?? 0} events`);
@@ -145,6 +151,15 @@ try {
   await api.waitForBatch(waiting.id, () => undefined);
   await record(waiting.id, 'batch-partly-at-provider');
   await record(chunkWorkflowId(waiting.id, 0), 'chunk-waits-and-spills');
+
+  // Lines that failed in passing on their one lane, and are kept for a while.
+  await admin.setRoute(MODEL, [keyLane]);
+  openai.script({ failNext: Array<string>(12).fill('status:500') });
+  const cancelled = await api.startBatch(long.slice(0, 2), 'cancelled.jsonl');
+  await sleep(4_000);
+  await api.post(`/batches/${cancelled.id}/cancel`, {});
+  await api.waitForBatch(cancelled.id, () => undefined);
+  await record(chunkWorkflowId(cancelled.id, 0), 'chunk-cancelled');
 } catch (error) {
   console.error(error);
   process.exitCode = 1;

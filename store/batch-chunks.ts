@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import type { CarriedLine } from '../core/contracts/batch.ts';
 import type { TokenUsage } from '../core/lane-port.ts';
 import type { LaneTallies } from './lane-tallies.ts';
 
@@ -32,11 +33,13 @@ export interface BatchChunkDoc {
   /** Offsets in the file: of the first byte, and of the byte after the last one. */
   readonly byteStart: number;
   readonly byteEnd: number;
+  /** What was tried for lines that had no outcome when the chunk was cancelled; absent when nothing was, and behind the seal. */
+  readonly tried?: readonly CarriedLine[];
   /** Absent while lines of it have no outcome. */
   readonly seal?: ChunkSeal;
 }
 
-/** Chunks of batches. Indexes: `_id`; `batchId, chunkIndex` for housekeeping. Sealed once, and else never changed when their batch is in progress. */
+/** Chunks of batches. Indexes: `_id`; `batchId, chunkIndex` for housekeeping. Sealed once; what was tried apart never changed else when their batch is in progress. */
 export function createBatchChunkStore(db: Db) {
   const chunks = db.collection<BatchChunkDoc>('batch_chunks');
   return {
@@ -46,12 +49,16 @@ export function createBatchChunkStore(db: Db) {
     put: async (chunk: BatchChunkDoc) => void (await chunks.replaceOne({ _id: chunk._id }, chunk, { upsert: true })),
     find: (id: string): Promise<BatchChunkDoc | null> => chunks.findOne({ _id: id }),
 
+    /** Keeps what was tried for lines of a chunk, unless all of it is over. */
+    keepTried: async (id: string, tried: readonly CarriedLine[]): Promise<void> =>
+      void (await chunks.updateOne({ _id: id, seal: { $exists: false } }, { $set: { tried } })),
+
     /** Seals a chunk unless it is sealed, and returns the seal that stands. @throws Error when there is no such chunk. */
     async seal(id: string, seal: ChunkSeal): Promise<ChunkSeal> {
       const sealed =
         (await chunks.findOneAndUpdate(
           { _id: id, seal: { $exists: false } },
-          { $set: { seal } },
+          { $set: { seal }, $unset: { tried: '' } },
           { returnDocument: 'after' },
         )) ?? (await chunks.findOne({ _id: id }));
       if (sealed?.seal === undefined) throw new Error(`There is no chunk ${id}.`);

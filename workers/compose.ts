@@ -5,6 +5,7 @@ import type { NativeConnection } from '@temporalio/worker';
 import { Agent } from 'undici';
 import { createFinalizeBatch } from '../activities/batch/finalize-batch.ts';
 import { createChunkReader } from '../activities/batch/load-chunk.ts';
+import { createKeepAttempts } from '../activities/batch/keep-attempts.ts';
 import { createSealChunk } from '../activities/batch/seal-chunk.ts';
 import { createValidateBatch } from '../activities/batch/validate-batch.ts';
 import { createIsModelServed } from '../activities/planning/is-model-served.ts';
@@ -184,6 +185,7 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
       checkIn,
       isModelServed: createIsModelServed({ directory, keys }),
     }),
+    keepAttempts: createKeepAttempts(stores),
     sealChunk: createSealChunk(endOfBatch),
     finalizeBatch: createFinalizeBatch(endOfBatch),
     announceBatch: createAnnounceBatch(stores),

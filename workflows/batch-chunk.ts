@@ -1,4 +1,4 @@
-import { continueAsNew, patched, sleep, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, continueAsNew, isCancellation, patched, sleep, workflowInfo } from '@temporalio/workflow';
 import type { CarriedLine, ChunkInput, LineResult } from '../core/contracts/batch.ts';
 import { LOOK_WHILE_SERVING_MS, REPLAN_AT_LEAST_AFTER_MS, REPLAN_AT_MOST_EVERY_MS } from '../core/contracts/timings.ts';
 import { afterFailure } from './after-failure.ts';
@@ -7,6 +7,7 @@ import {
   firstReturn,
   forgetSpentConsent,
   nextReturn,
+  noteTried,
   afterPause,
   pauseOf,
   withAttempt,
@@ -29,6 +30,7 @@ export async function batchChunkWorkflow(input: ChunkInput): Promise<void> {
   const lines = input.carried ?? (await loadLines(input));
   const state: ChunkState = {
     waiting: lines.map((line) => ({ ...line, usedUp: new Set(), triesOn: new Map() })),
+    tried: new Map(lines.filter(({ attempts }) => attempts.length > 0).map((line) => [line.line, line])),
     plans: new Map(),
     outages: new Map(),
     groupsInFlight: new Map(),
@@ -70,8 +72,16 @@ async function run(input: ChunkInput, state: ChunkState, wake: Wake): Promise<vo
   } catch (error) {
     // Cancelled, say: what is out comes to its end first, so that an answer that was paid for is stored before the end is.
     await Promise.allSettled(inFlight);
+    if (isCancellation(error)) await CancellationScope.nonCancellable(() => keepAttempts(input, state));
     throw error;
   }
+}
+
+/** Lines without an outcome get theirs at the end of the batch, which does not know what was tried for them. */
+async function keepAttempts({ batchId, chunkIndex }: ChunkInput, { tried }: ChunkState): Promise<void> {
+  // Chunks that were cancelled by an earlier version have ended without this.
+  if (tried.size === 0 || !patched('keep-attempts')) return;
+  await shortActivities.keepAttempts({ batchId, chunkIndex, lines: [...tried.values()] });
 }
 
 async function serveAll(input: ChunkInput, state: ChunkState, wake: Wake, inFlight: Set<Promise<void>>): Promise<void> {
@@ -87,7 +97,7 @@ async function serveAll(input: ChunkInput, state: ChunkState, wake: Wake, inFlig
       const paused = hopeless.filter((line) => pauseOf(line) !== undefined);
       for (const line of paused) start(inFlight, keep(state, line));
       const given = hopeless.filter((line) => !paused.includes(line));
-      if (given.length > 0) await settle(input, given);
+      if (given.length > 0) await settle(input, state, given);
       // Other lines have come back meanwhile, and what follows must not wait for a lane that none of them has left.
       continue;
     }
@@ -164,7 +174,10 @@ async function fly(input: ChunkInput, state: ChunkState, group: LineGroup): Prom
   let waitMs = 0;
   for (const line of group.lines) {
     const result = results.find((candidate) => candidate.line === line.line);
-    if (result?.failure === undefined) continue;
+    if (result?.failure === undefined) {
+      state.tried.delete(line.line);
+      continue;
+    }
     if (result.failure.class === 'consent_spent' && wakes !== state.wakes) {
       // The limit has changed while this was under way: it is asked for anew.
       again.push(line);
@@ -173,27 +186,33 @@ async function fly(input: ChunkInput, state: ChunkState, group: LineGroup): Prom
     const next = afterFailure(state, group, line, result, result.failure);
     if (next === undefined) {
       // A caller's own fault has its outcome from the lane's activity; whatever else ends a line has none yet.
-      if (result.failure.class !== 'caller_fault')
-        lost.push({ ...line, attempts: withAttempt(line.attempts, result.record) });
+      if (result.failure.class === 'caller_fault') state.tried.delete(line.line);
+      else lost.push({ ...line, attempts: withAttempt(line.attempts, result.record) });
       continue;
     }
     again.push(next.line);
     waitMs = Math.max(waitMs, next.afterMs);
   }
-  if (lost.length > 0) await settle(input, lost);
+  for (const line of [...again, ...lost]) noteTried(state, carried(line));
+  if (lost.length > 0) await settle(input, state, lost);
   if (waitMs > 0) await sleep(waitMs);
   // In front: a line that was begun is finished before new ones are.
   state.waiting.unshift(...again);
 }
 
 /** No lane will serve these lines: they get their outcome in the error file. */
-async function settle({ batchId, keyId, chunkIndex }: ChunkInput, lines: readonly WaitingLine[]): Promise<void> {
+async function settle(
+  { batchId, keyId, chunkIndex }: ChunkInput,
+  { tried }: ChunkState,
+  lines: readonly WaitingLine[],
+): Promise<void> {
   await shortActivities.settleLines({
     batchId,
     keyId,
     chunkIndex,
     lines: lines.map(carried),
   });
+  for (const { line } of lines) tried.delete(line);
 }
 
 /** Waits for the first lane that comes back, or for a change of the batch's control. What is paused waits for the latter only. */

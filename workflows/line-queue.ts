@@ -27,6 +27,8 @@ export interface LineGroup {
 /** What a chunk knows while it runs. Mutable, and only ever touched between awaits. */
 export interface ChunkState {
   readonly waiting: WaitingLine[];
+  /** Lines that were tried and have no outcome, by number. */
+  readonly tried: Map<number, CarriedLine>;
   /** Lanes by model, as planned last. */
   readonly plans: Map<string, readonly PlannedLane[]>;
   /** Unix milliseconds until which a lane is left alone. */
@@ -151,6 +153,11 @@ export function nextAttempt({ attempts }: CarriedLine): number {
 /** Attempts with one more, the oldest left out where there are too many. */
 export function withAttempt(attempts: readonly AttemptRecord[], record: AttemptRecord): readonly AttemptRecord[] {
   return [...attempts, record].slice(-ATTEMPTS_KEPT);
+}
+
+/** Notes what was tried for a line: it must be known should the chunk be cancelled before the line has an outcome. */
+export function noteTried(state: ChunkState, line: CarriedLine): void {
+  if (line.attempts.length > 0) state.tried.set(line.line, line);
 }
 
 /** Lines for which there was no money have all their lanes again: the limit may be another one now. */

@@ -28,7 +28,9 @@ const retry = {
 
 /** Small reads and writes in MongoDB, on the workflow's own queue. Retried until they succeed: nothing may be lost. */
 export const shortActivities = proxyActivities<
-  PlanningActivities & SettlingActivities & Pick<BatchActivities, 'loadChunk' | 'announceBatch' | 'markAnnounced'>
+  PlanningActivities &
+    SettlingActivities &
+    Pick<BatchActivities, 'loadChunk' | 'keepAttempts' | 'announceBatch' | 'markAnnounced'>
 >({
   startToCloseTimeout: SHORT_ACTIVITY_MS,
   retry,

@@ -39,7 +39,7 @@ export async function sealChunk(
   const chunk = await deps.chunkReader.find(batch._id, chunkIndex);
   if (chunk.seal !== undefined) return chunk.seal;
   const outcomes = await settleRest(deps, chunk, rest, deps.now());
-  await repairLog(deps, batch, chunk);
+  await repairLog(deps, batch, chunk, deps.now());
   const completed = await writePart(deps, chunk, 'completed', outcomes);
   const failed = await writePart(deps, chunk, 'failed', outcomes);
   const usage = outcomes.reduce((sum, outcome) => addUsage(sum, outcome.usage), NO_USAGE);

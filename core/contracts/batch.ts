@@ -142,6 +142,13 @@ export interface SettleLinesInput {
   readonly lines: readonly CarriedLine[];
 }
 
+/** Input of the activity that keeps what was tried for lines whose chunk is cancelled before they have an outcome. */
+export interface KeepAttemptsInput {
+  readonly batchId: string;
+  readonly chunkIndex: number;
+  readonly lines: readonly CarriedLine[];
+}
+
 /** A model's lanes in order, as the planning activity resolved them for the batch's key. */
 export interface LanePlan {
   readonly model: string;

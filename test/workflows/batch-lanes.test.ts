@@ -4,6 +4,8 @@ import {
   GROUP_LINES,
   GROUPS_IN_FLIGHT,
   OWN_TROUBLES_BEFORE_GIVING_UP,
+  type CarriedLine,
+  type KeepAttemptsInput,
   type LineResult,
   type ServeLinesInput,
 } from '../../core/contracts/batch.ts';
@@ -30,6 +32,8 @@ let world: {
   key_lane: Serve;
   served: ServeLinesInput[];
   settled: unknown[];
+  /** What was kept of lines without an outcome. */
+  kept: CarriedLine[];
   ended: string[];
 };
 
@@ -59,6 +63,7 @@ beforeAll(async () => {
     loadChunk: async () => ({ models: [{ model: 'm', lines: world.lines }] }),
     planLanesFor: async ({ model }: { model: string }) => ({ model, lanes: world.plan() }),
     settleLines: async (input: unknown) => void world.settled.push(input),
+    keepAttempts: async ({ lines }: KeepAttemptsInput) => void world.kept.push(...lines),
     sealChunk: async () => {},
     finalizeBatch: async ({ reason }: { reason: string }) => void world.ended.push(reason),
     announceBatch: async () => null,
@@ -81,6 +86,7 @@ beforeEach(() => {
     key_lane: answer,
     served: [],
     settled: [],
+    kept: [],
     ended: [],
   };
 });
@@ -114,6 +120,30 @@ describe('the lines of a batch', () => {
     await handle.result();
     expect(world.served).toHaveLength(2);
     expect(world.ended).toEqual(['completed']);
+  });
+
+  it('leave behind what was tried when their batch is cancelled before they have an outcome', async () => {
+    world.lines = [1, 2, 3, 4];
+    // One is answered, one its caller's own fault, one goes on to the key lane, and one finds no room.
+    const classes: readonly (FailureClass | undefined)[] = [
+      undefined,
+      'caller_fault',
+      'unsupported',
+      'lane_unavailable',
+    ];
+    world.plan_lane = async (input) =>
+      input.lines.map(({ line, attempt }) => {
+        const failureClass = classes[line - 1];
+        const result = { line, record: record(input, attempt, failureClass ?? 'answered') };
+        return failureClass === undefined ? result : { ...result, failure: plantFailure(failureClass) };
+      });
+    world.key_lane = untilCancelled;
+    const handle = await start();
+    await vi.waitFor(() => expect(world.served.at(-1)?.lane.laneId).toBe('key_lane'), { timeout: 20_000 });
+    await handle.cancel();
+    await handle.result();
+    const attempt = { laneId: 'plan_lane', attempt: 1, outcome: 'unsupported' };
+    expect(world.kept).toMatchObject([{ line: 3, model: 'm', attempts: [attempt] }]);
   });
 
   it('wait for a lane that is out when the others can’t do what they ask', async () => {

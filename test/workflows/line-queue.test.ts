@@ -35,6 +35,7 @@ const state = (
 ): ChunkState => ({
   waiting,
   plans: new Map(Object.entries(plans)),
+  tried: new Map(),
   outages: new Map(),
   groupsInFlight: new Map(),
   paused: false,

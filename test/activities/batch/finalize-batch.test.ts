@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createFinalizeBatch } from '../../../activities/batch/finalize-batch.ts';
+import { createKeepAttempts } from '../../../activities/batch/keep-attempts.ts';
 import { resultFileId } from '../../../activities/batch/write-result-file.ts';
-import { lineKey } from '../../../core/contracts/ids.ts';
+import type { CarriedLine } from '../../../core/contracts/batch.ts';
+import { chunkKey, lineKey } from '../../../core/contracts/ids.ts';
 import { createBatchWorld, DAY_MS, OWNER, result, rows, type BatchWorld } from '../../support/batch-world.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
 
@@ -58,6 +60,41 @@ describe('the end of a batch', () => {
     expect(await world.laneLog.find(lineKey(batchId, 2))).toMatchObject({ status: 'answered', costMicros: 0 });
     // The third was never asked of a lane.
     expect(await world.laneLog.find(lineKey(batchId, 3))).toBeNull();
+  });
+
+  it('tells in the lane log what was tried for lines that came to nothing, and nothing else of others', async () => {
+    const batchId = await running(4);
+    const attempt = {
+      laneId: 'lane',
+      attempt: 1,
+      outcome: 'broken',
+      reachedUpstream: true,
+      startedAt: 1,
+      durationMs: 2,
+    } as const;
+    const tried = (line: number, more = {}): CarriedLine => ({
+      line,
+      model: 'm',
+      attempts: [{ ...attempt, ...more }],
+      pauses: 0,
+    });
+    await world.results.insertMany([result(batchId, 3)]);
+    const keepAttempts = createKeepAttempts(world);
+    await keepAttempts({ batchId, chunkIndex: 0, lines: [tried(1)] });
+    await keepAttempts({ batchId, chunkIndex: 0, lines: [tried(1), tried(2, { costUnknown: true }), tried(3)] });
+    await world.finalizeBatch({ batchId, reason: 'cancelled' });
+    const entry = { kind: 'line', keyId: OWNER, model: 'm', status: 'failed', httpStatus: null, laneId: null };
+    expect(await world.laneLog.find(lineKey(batchId, 1))).toMatchObject({
+      ...entry,
+      costMicros: 0,
+      attempts: [attempt],
+    });
+    expect(await world.laneLog.find(lineKey(batchId, 2))).toMatchObject({ ...entry, costMicros: null });
+    expect(await world.laneLog.find(lineKey(batchId, 3))).toMatchObject({ status: 'answered', laneId: 'lane' });
+    expect(await world.laneLog.find(lineKey(batchId, 4))).toBeNull();
+    expect(await world.chunks.find(chunkKey(batchId, 0))).not.toHaveProperty('tried');
+    await keepAttempts({ batchId, chunkIndex: 0, lines: [tried(1)] });
+    expect(await world.chunks.find(chunkKey(batchId, 0))).not.toHaveProperty('tried');
   });
 
   it('writes every line once, in line order, with counts and usage of what is there', async () => {
