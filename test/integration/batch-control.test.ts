@@ -107,6 +107,16 @@ describe('a batch that runs', () => {
     expect(chatgpt.counts().calls).toBeLessThan(2 * lines.length);
   });
 
+  it('says in the lane log what was tried for a line before it is cancelled', async () => {
+    const { id } = await startBatch(client, [chat('broken', KEY, '[[status:500]]')]);
+    await expect.poll(() => gateway.openai.counts().calls, { timeout: 30_000 }).toBeGreaterThan(1);
+    await client.batches.cancel(id);
+    expect(await over(id)).toMatchObject({ status: 'cancelled', request_counts: { completed: 0, failed: 1 } });
+    const { data } = await gateway.admin.call<{ data: { attempts: object[] }[] }>('GET', `/admin/logs?batch=${id}`);
+    expect(data).toMatchObject([{ status: 'failed', httpStatus: null, laneId: null }]);
+    expect(data[0]?.attempts[0]).toMatchObject({ laneId: lanes.key, attempt: 1, outcome: 'broken' });
+  });
+
   it('sends nothing out while it is paused, and goes on when it is resumed', async () => {
     const ids = lineIds(60);
     const { id } = await startBatch(
