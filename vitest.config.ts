@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -16,7 +17,7 @@ const apart = files.filter((path) => OF_PROCESSES.test(path) || REPLACES_MODULES
 const project = {
   pool: 'forks',
   // Two cores are the smallest machine that we measure on; much of the time tests wait for real parts.
-  maxWorkers: 3,
+  maxWorkers: Math.max(3, Math.ceil(availableParallelism() * 1.5)),
   // Most take milliseconds. A batch that lives through a kill takes up to 45 s on a machine at half its usual speed.
   testTimeout: 120_000,
   // Temporal, MongoDB and the CLIs start in hooks.

@@ -44,6 +44,20 @@ describe('images on a plan lane', () => {
     ]);
   });
 
+  // Each item has to be echoed by the CLI: what the model is asked waits for it.
+  it('are read behind items of every kind', async () => {
+    const call = { id: 'call_1', type: 'function', function: { name: 'look', arguments: '' } };
+    const messages = [
+      { role: 'system', content: '' },
+      { role: 'user', content: '' },
+      { role: 'assistant', content: '' },
+      { role: 'assistant', content: null, tool_calls: [call] },
+      { role: 'tool', tool_call_id: 'call_1', content: '' },
+      { role: 'user', content: [{ type: 'text', text: 'see' }, image(dataUrl('image/png', PNG))] },
+    ];
+    expect(textOf(await under.complete({ messages }))).toBe('echo: see');
+  });
+
   it.each(DAMAGED)('does not ask the model about %s', async (_, url) => {
     const outcome = await under.complete(says([image(dataUrl('image/png', PNG)), image(url)]));
     expect(outcome).toMatchObject({
