@@ -6,13 +6,13 @@ import { defineConfig } from 'vitest/config';
 /** Folders of tests that start and kill real processes. */
 const OF_PROCESSES = /^test\/(?:acceptance|fault|integration|scripts|stack)\//;
 
-/** A module that is loaded already can't be replaced any more. */
-const REPLACES_MODULES = /\bvi\.(?:mock|doMock)\(/;
+/** A module that is loaded already can't be replaced any more, and timers that are replaced are those of a whole process. */
+const REPLACES_PARTS = /\bvi\.(?:mock|doMock|useFakeTimers)\(/;
 
 const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.test.ts'))
   .map((name) => join('test', name));
-const apart = files.filter((path) => OF_PROCESSES.test(path) || REPLACES_MODULES.test(readFileSync(path, 'utf8')));
+const apart = files.filter((path) => OF_PROCESSES.test(path) || REPLACES_PARTS.test(readFileSync(path, 'utf8')));
 
 const project = {
   pool: 'forks',

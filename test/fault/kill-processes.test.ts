@@ -38,8 +38,8 @@ describe('a batch of 500 lines and more', { timeout: 240_000 }, () => {
     chatgpt.resetWindow('home');
     chatgpt.resetWindow('work');
     for (const lane of await stores.lanes.list()) await stores.lanes.transition(lane._id, 'ready', Date.now());
-    chatgpt.script('home', { exhaustAfter: Math.round(lines * 0.4) });
-    chatgpt.script('work', { exhaustAfter: Math.round(lines * 0.3) });
+    chatgpt.script('home', { exhaustAfter: Math.round(lines * 0.25) });
+    chatgpt.script('work', { exhaustAfter: Math.round(lines * 0.15) });
     return runThroughFaults(apart, { name, model: MODEL, lines, strikes: [{ at, strike }] });
   };
 

@@ -14,7 +14,7 @@ describe('a batch of 2,000 lines', () => {
   let apart: Apart;
 
   beforeAll(async () => {
-    apart = await startApart({ home: { exhaustAfter: 500 }, work: { exhaustAfter: 400 } });
+    apart = await startApart({ home: { exhaustAfter: 300 }, work: { exhaustAfter: 250 } });
     const { admin, chatgpt, openai } = apart;
     const home = await admin.addAccount('home', (code) => chatgpt.approve(code, 'home'));
     const work = await admin.addAccount('work', (code) => chatgpt.approve(code, 'work'));

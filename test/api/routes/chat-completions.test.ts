@@ -248,7 +248,8 @@ describe('a completion that is streamed', () => {
     for (let step = await reader.read(); !step.done; step = await reader.read()) bytes += step.value.length;
     expect(bytes).toBeGreaterThan(98 * size);
     process.off('warning', onWarning);
-    expect(warnings).toEqual([]);
+    // Others are of what else goes on in this process.
+    expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([]);
   });
 });
 
