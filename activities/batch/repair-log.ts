@@ -47,11 +47,7 @@ async function entryOf(
 ): Promise<LaneLogDoc> {
   const paid = (await ledger.listOfItem(result._id)).find(({ laneId }) => laneId === result.laneId);
   return {
-    _id: result._id,
-    kind: 'line',
-    keyId: batch.ownerId,
-    batchId: batch._id,
-    model,
+    ...lineOf(batch, result._id, model),
     status: result.kind === 'completed' ? 'answered' : 'failed',
     httpStatus: result.statusCode,
     laneId: result.laneId,
@@ -66,11 +62,7 @@ async function entryOf(
 
 function entryInVain(batch: BatchDoc, { line, model, attempts }: CarriedLine, at: number): LaneLogDoc {
   return {
-    _id: lineKey(batch._id, line),
-    kind: 'line',
-    keyId: batch.ownerId,
-    batchId: batch._id,
-    model,
+    ...lineOf(batch, lineKey(batch._id, line), model),
     status: 'failed',
     httpStatus: null,
     laneId: null,
@@ -80,4 +72,12 @@ function entryInVain(batch: BatchDoc, { line, model, attempts }: CarriedLine, at
     ...costsOfFailures(attempts),
     at,
   };
+}
+
+function lineOf(
+  batch: BatchDoc,
+  _id: string,
+  model: string,
+): Pick<LaneLogDoc, '_id' | 'kind' | 'keyId' | 'batchId' | 'model'> {
+  return { _id, kind: 'line', keyId: batch.ownerId, batchId: batch._id, model };
 }
