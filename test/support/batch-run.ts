@@ -63,7 +63,18 @@ export const isOver = (batch: OpenAI.Batch): boolean =>
 /** The lines of a result file, none where there is no file. */
 export async function resultLines(client: OpenAI, fileId: string | null | undefined): Promise<string[]> {
   if (fileId === null || fileId === undefined) return [];
-  return (await (await client.files.content(fileId)).text()).split('\n').filter((line) => line !== '');
+  return (await download(client, fileId)).split('\n').filter((line) => line !== '');
+}
+
+/** A download that is cut, because a part was killed say, is begun anew, as people do; the official client does not do it by itself. */
+async function download(client: OpenAI, fileId: string, triesLeft = 3): Promise<string> {
+  const response = await client.files.content(fileId);
+  try {
+    return await response.text();
+  } catch (cause) {
+    if (triesLeft === 0) throw cause;
+    return download(client, fileId, triesLeft - 1);
+  }
 }
 
 /** What the checker found of a batch that is over. All but the counts must be empty. */
