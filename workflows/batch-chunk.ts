@@ -174,10 +174,7 @@ async function fly(input: ChunkInput, state: ChunkState, group: LineGroup): Prom
   let waitMs = 0;
   for (const line of group.lines) {
     const result = results.find((candidate) => candidate.line === line.line);
-    if (result?.failure === undefined) {
-      state.tried.delete(line.line);
-      continue;
-    }
+    if (result?.failure === undefined) continue;
     if (result.failure.class === 'consent_spent' && wakes !== state.wakes) {
       // The limit has changed while this was under way: it is asked for anew.
       again.push(line);
@@ -186,13 +183,14 @@ async function fly(input: ChunkInput, state: ChunkState, group: LineGroup): Prom
     const next = afterFailure(state, group, line, result, result.failure);
     if (next === undefined) {
       // A caller's own fault has its outcome from the lane's activity; whatever else ends a line has none yet.
-      if (result.failure.class === 'caller_fault') state.tried.delete(line.line);
-      else lost.push({ ...line, attempts: withAttempt(line.attempts, result.record) });
+      if (result.failure.class !== 'caller_fault')
+        lost.push({ ...line, attempts: withAttempt(line.attempts, result.record) });
       continue;
     }
     again.push(next.line);
     waitMs = Math.max(waitMs, next.afterMs);
   }
+  for (const { line } of group.lines) state.tried.delete(line);
   for (const line of [...again, ...lost]) noteTried(state, carried(line));
   if (lost.length > 0) await settle(input, state, lost);
   if (waitMs > 0) await sleep(waitMs);
