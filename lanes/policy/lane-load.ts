@@ -1,7 +1,10 @@
 /** Counts the requests under way on each lane, as far as one process knows of them. */
 export interface LaneLoad {
   readonly inFlight: (laneId: string) => number;
-  /** Counts one request until the function that is returned is called; calling that again has no effect. */
+  /**
+   * Counts one request until the function that is returned is called; calling that again has no effect. It takes the place
+   * of one that is expected on this lane, if any is.
+   */
   enter(laneId: string): () => void;
   /**
    * Counts what is planned and not under way yet. Requests that have waited for the same picture of the lanes are planned in
@@ -13,8 +16,10 @@ export interface LaneLoad {
 
 export function createLaneLoad(): LaneLoad {
   const counts = new Map<string, number>();
+  /** What ends each expectation, from the oldest on. */
+  const expected = new Map<string, Set<() => void>>();
   const inFlight = (laneId: string): number => counts.get(laneId) ?? 0;
-  const enter = (laneId: string): (() => void) => {
+  const count = (laneId: string): (() => void) => {
     counts.set(laneId, inFlight(laneId) + 1);
     let isOver = false;
     return () => {
@@ -27,11 +32,23 @@ export function createLaneLoad(): LaneLoad {
   };
   return {
     inFlight,
-    enter,
+    enter(laneId) {
+      const [oldest] = expected.get(laneId) ?? [];
+      oldest?.();
+      return count(laneId);
+    },
     expect(laneId, forMs) {
-      const leave = enter(laneId);
-      if (forMs === undefined) setImmediate(leave);
-      else setTimeout(leave, forMs).unref();
+      const uncount = count(laneId);
+      const waiting = expected.get(laneId) ?? new Set();
+      expected.set(laneId, waiting);
+      const end = (): void => {
+        uncount();
+        waiting.delete(end);
+        if (waiting.size === 0 && expected.get(laneId) === waiting) expected.delete(laneId);
+      };
+      waiting.add(end);
+      if (forMs === undefined) setImmediate(end);
+      else setTimeout(end, forMs).unref();
     },
   };
 }

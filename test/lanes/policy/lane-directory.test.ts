@@ -123,6 +123,28 @@ describe('the lane directory', () => {
     expect(firsts.map(String).toSorted()).toEqual(['a', 'a', 'b', 'b']);
   });
 
+  it('counts each request once, so that a burst behind one that is under way fills the lanes alike', async () => {
+    const load = createLaneLoad();
+    const directory = createLaneDirectory({
+      listLanes: async () => [plantLaneDoc('a', { concurrency: 2 }), plantLaneDoc('b', { concurrency: 2 })],
+      listRoutes: async () => [],
+      clock: createMovableClock(),
+      inFlight: load.inFlight,
+      onPlanned: (laneId) => load.expect(laneId),
+    });
+    const begin = async (): Promise<string> => {
+      const plan = await directory.plan('m', ALL, () => ({ seed: 'one', sticky: true }));
+      const laneId = plan.known ? (plan.lanes[0]?.laneId ?? 'none') : 'unknown';
+      load.enter(laneId);
+      return laneId;
+    };
+    const first = await begin();
+    await new Promise((resolve) => setImmediate(resolve));
+    // All in one round of the event loop, as requests come whose sockets are read one after the other.
+    const burst = [await begin(), await begin(), await begin()];
+    expect([first, ...burst].toSorted()).toEqual(['a', 'a', 'b', 'b']);
+  });
+
   it('lists the models of routes and of the lanes that a key may use, each once and in order', async () => {
     const { world, directory } = setUp();
     world.lanes = [

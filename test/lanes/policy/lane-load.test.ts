@@ -26,4 +26,27 @@ describe('the load of lanes', () => {
     leave();
     expect(load.inFlight('a')).toBe(0);
   });
+
+  it('counts a planned request once when it has entered', async () => {
+    const load = createLaneLoad();
+    load.expect('a');
+    load.expect('a');
+    const leave = load.enter('a');
+    expect(load.inFlight('a')).toBe(2);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(load.inFlight('a')).toBe(1);
+    leave();
+    expect(load.inFlight('a')).toBe(0);
+  });
+
+  it('ends one expectation for each request that enters, and those of its own lane alone', async () => {
+    const load = createLaneLoad();
+    load.expect('a');
+    load.expect('b');
+    load.enter('a');
+    load.enter('a');
+    expect([load.inFlight('a'), load.inFlight('b')]).toEqual([2, 1]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([load.inFlight('a'), load.inFlight('b')]).toEqual([2, 0]);
+  });
 });
