@@ -23,6 +23,8 @@ const project = {
   // Temporal, MongoDB and the CLIs start in hooks.
   hookTimeout: 120_000,
   teardownTimeout: 30_000,
+  // As `PATIENT` of test/support/patience.ts for `vi.waitFor`.
+  expect: { poll: { timeout: 30_000 } },
   restoreMocks: true,
   unstubEnvs: true,
 } as const;

@@ -66,7 +66,7 @@ describe('an Idempotency-Key, with two api processes', () => {
 
   it('refuses the key for another body while the first runs and afterwards', async () => {
     const running = ask(first, '[[delay:1000]] mine');
-    await expect.poll(calls, { timeout: 10_000 }).toBe(1);
+    await expect.poll(calls).toBe(1);
     const refusal = { status: 409, code: 'idempotency_key_reused' };
     await expect(ask(second, 'theirs')).rejects.toMatchObject(refusal);
     await running;
@@ -76,7 +76,7 @@ describe('an Idempotency-Key, with two api processes', () => {
 
   it('streams to the first, and gives a whole stream to those who join and to those who come later', async () => {
     const running = openStream(first, '[[ticks:8:100]]');
-    await expect.poll(calls, { timeout: 10_000 }).toBe(1);
+    await expect.poll(calls).toBe(1);
     const joined = openStream(second, '[[ticks:8:100]]');
     const [whole, same] = await Promise.all([running.finalChatCompletion(), joined.finalChatCompletion()]);
     const later = await openStream(second, '[[ticks:8:100]]').finalChatCompletion();
@@ -132,7 +132,7 @@ describe('an Idempotency-Key, with two api processes', () => {
   it('carries the retry of the official client over the death of the api, with one call upstream', async () => {
     const patient = new KeyedClient({ apiKey: apart.adminKey, baseURL: first.baseURL, maxRetries: 8 });
     const waiting = ask(patient, '[[delay:3000]] over the gap');
-    await expect.poll(calls, { timeout: 10_000 }).toBe(1);
+    await expect.poll(calls).toBe(1);
     await apart.replaceApi();
     const { data } = await waiting;
     expect(data.choices[0]?.message.content).toContain('over the gap');
@@ -142,7 +142,7 @@ describe('an Idempotency-Key, with two api processes', () => {
 
   it('gives one answer to all when the worker dies in the middle', { timeout: 90_000 }, async () => {
     const running = ask(first, '[[delay:1500]] who is left?');
-    await expect.poll(calls, { timeout: 10_000 }).toBe(1);
+    await expect.poll(calls).toBe(1);
     const joined = ask(second, '[[delay:1500]] who is left?');
     await apart.worker().kill();
     await apart.startWorker();

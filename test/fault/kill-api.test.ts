@@ -3,6 +3,7 @@ import { newBatchId } from '../../core/ids.ts';
 import { newBatch } from '../../store/batches.ts';
 import { startApart, type Apart } from '../support/apart.ts';
 import { batchLine, checkFinishedBatch, isOver, lineIds, startBatch, waitForBatch } from '../support/batch-run.ts';
+import { PATIENT } from '../support/patience.ts';
 
 const MODEL = 'key-model';
 const LINES = 60;
@@ -32,17 +33,14 @@ describe('when the api is killed', () => {
         { maxRetries: 0, headers: { 'Idempotency-Key': 'kill-1' } },
       )
       .catch((error: unknown) => error);
-    await expect.poll(() => openai.counts().calls, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => openai.counts().calls).toBe(1);
     await apart.replaceApi();
     expect(await waiting).toBeInstanceOf(Error);
-    const entries = await vi.waitFor(
-      async () => {
-        const found = await stores.laneLog.list({ limit: 10 });
-        expect(found).toHaveLength(1);
-        return found;
-      },
-      { timeout: 20_000 },
-    );
+    const entries = await vi.waitFor(async () => {
+      const found = await stores.laneLog.list({ limit: 10 });
+      expect(found).toHaveLength(1);
+      return found;
+    }, PATIENT);
     expect(entries).toMatchObject([{ kind: 'request', status: 'answered' }]);
     expect((await stores.requests.find(entries[0]?._id ?? ''))?.result).toMatchObject({ status: 200 });
     expect(await stores.ledger.listOfItem(entries[0]?._id ?? '')).toHaveLength(1);

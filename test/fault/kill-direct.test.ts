@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { startApart, type Apart } from '../support/apart.ts';
 import { pidOf } from '../support/fault-run.ts';
 import { recordFault } from '../support/fault-table.ts';
+import { PATIENT } from '../support/patience.ts';
 
 const MODEL = 'key-model';
 const AT_A_TIME = 8;
@@ -45,7 +46,7 @@ it('has every answer of the direct path in its books once, when the api is kille
   const { mongodb, openai, stores } = apart;
   const answered: Answered[] = [];
   const asking = askUntil(() => false, answered);
-  await vi.waitFor(() => expect(answered.length).toBeGreaterThanOrEqual(BEFORE), { timeout: 30_000, interval: 5 });
+  await vi.waitFor(() => expect(answered.length).toBeGreaterThanOrEqual(BEFORE), { ...PATIENT, interval: 5 });
   // From here on the database takes nothing: what is answered is in the journal alone.
   process.kill(pidOf(mongodb), 'SIGSTOP');
   const stoodStillAt = performance.now();
@@ -83,11 +84,8 @@ it('has every answer of the direct path in its books once, when the api is kille
   // The new process has taken the part of the old one, and its books go on.
   const more: Answered[] = [];
   await askUntil(() => more.length >= AT_A_TIME, more);
-  await vi.waitFor(
-    async () => {
-      for (const { requestId } of more)
-        expect(await stores.laneLog.find(requestId)).toMatchObject({ status: 'answered' });
-    },
-    { timeout: 10_000, interval: 100 },
-  );
+  await vi.waitFor(async () => {
+    for (const { requestId } of more)
+      expect(await stores.laneLog.find(requestId)).toMatchObject({ status: 'answered' });
+  }, PATIENT);
 });

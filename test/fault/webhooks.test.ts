@@ -7,6 +7,7 @@ import { newBatch } from '../../store/batches.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../standins/webhook-receiver.ts';
 import { startApart, type Apart } from '../support/apart.ts';
 import { batchLine, isOver, startBatch, waitForBatch } from '../support/batch-run.ts';
+import { PATIENT } from '../support/patience.ts';
 
 const MODEL = 'gpt-5.5';
 /** A worker that was killed in the middle of a delivery is missed after 30 s. */
@@ -74,13 +75,13 @@ describe('webhooks on real parts', () => {
     const endpoint = await addEndpoint();
     const completed = await runBatch();
     const failed = await runBatch(['{"custom_id":"row-1"}']);
-    await vi.waitFor(() => expect(endpoint.receiver.received).toHaveLength(2), { timeout: 30_000, interval: 50 });
+    await vi.waitFor(() => expect(endpoint.receiver.received).toHaveLength(2), PATIENT);
     expect((await unwrapAll(endpoint)).toSorted((a, b) => a.type.localeCompare(b.type))).toEqual([
       eventOf(completed, 'batch.completed'),
       eventOf(failed, 'batch.failed'),
     ]);
     const workflowId = webhookWorkflowId(batchEventId(completed), endpoint.id);
-    await vi.waitFor(async () => expect(await payloadsOf(workflowId)).toContain('"outcome":"delivered"'), 10_000);
+    await vi.waitFor(async () => expect(await payloadsOf(workflowId)).toContain('"outcome":"delivered"'), PATIENT);
     const payloads = `${await payloadsOf(workflowId)}\n${await payloadsOf(completed)}`;
     expect(payloads).toContain(endpoint.id);
     expect(payloads).not.toMatch(/whsec_|token=|http:|created_at|v1,/);
@@ -106,10 +107,10 @@ describe('webhooks on real parts', () => {
         expect((await apart.stores.webhooks.find(endpoint.id))?.attempts).toMatchObject([
           { attempt: 1, outcome: 'failed', dataId: batchId },
         ]),
-      { timeout: 30_000, interval: 50 },
+      PATIENT,
     );
     await endpoint.receiver.open();
-    await vi.waitFor(() => expect(endpoint.receiver.received).toHaveLength(1), { timeout: 30_000, interval: 50 });
+    await vi.waitFor(() => expect(endpoint.receiver.received).toHaveLength(1), PATIENT);
     expect(await unwrapAll(endpoint)).toEqual([eventOf(batchId, 'batch.completed')]);
     await apart.admin.call('DELETE', `/admin/webhooks/${endpoint.id}`);
   });
@@ -137,7 +138,7 @@ describe('webhooks on real parts', () => {
     await batches.transition(batchId, 'expired', endedAt);
     await vi.waitFor(() => expect(endpoint.receiver.received).toHaveLength(1), { timeout: 50_000, interval: 100 });
     expect(await unwrapAll(endpoint)).toEqual([eventOf(batchId, 'batch.expired')]);
-    await vi.waitFor(async () => expect(await batches.find(batchId)).not.toHaveProperty('announce'), 10_000);
+    await vi.waitFor(async () => expect(await batches.find(batchId)).not.toHaveProperty('announce'), PATIENT);
     expect(await batches.find(batchId)).toMatchObject({ status: 'expired', errors: null });
     await expect(payloadsOf(batchId)).rejects.toThrow();
     expect(endpoint.receiver.received).toHaveLength(1);
@@ -149,7 +150,7 @@ describe('webhooks on real parts', () => {
     // The first attempt gets no answer.
     endpoint.receiver.answer(() => undefined, 204);
     const batchId = await runBatch();
-    await vi.waitFor(() => expect(endpoint.receiver.received).toHaveLength(1), { timeout: 30_000, interval: 20 });
+    await vi.waitFor(() => expect(endpoint.receiver.received).toHaveLength(1), PATIENT);
     await apart.worker().kill();
     await apart.startWorker();
     await vi.waitFor(

@@ -46,7 +46,7 @@ describe('accounts as durable things', () => {
   /** The worker takes its owner's wishes in twice a second. */
   const resume = async (id: string): Promise<void> => {
     await call('POST', `${id}/resume`);
-    await expect.poll(() => ask('back again'), { timeout: 10_000 }).toBe((await account(id)).alias);
+    await expect.poll(() => ask('back again')).toBe((await account(id)).alias);
   };
 
   it('asks for an acknowledgement before a second account', async () => {
@@ -76,7 +76,7 @@ describe('accounts as durable things', () => {
     expect(await ask('meanwhile')).toBe('work');
     expect(await account(lanes.home)).toMatchObject({ hold: 'draining', drainedAt: null });
     expect(await underWay).toBe('home');
-    await expect.poll(() => account(lanes.home), { timeout: 10_000 }).toMatchObject({ state: 'off', hold: 'paused' });
+    await expect.poll(() => account(lanes.home)).toMatchObject({ state: 'off', hold: 'paused' });
     expect((await account(lanes.home)).drainedAt).toBeGreaterThan(0);
     await resume(lanes.home);
   });
@@ -141,9 +141,7 @@ describe('accounts as durable things', () => {
       endpoint: '/v1/chat/completions',
       completion_window: '24h',
     });
-    await expect
-      .poll(async () => (await gateway.client().batches.retrieve(id)).status, { timeout: 30_000 })
-      .toBe('completed');
+    await expect.poll(async () => (await gateway.client().batches.retrieve(id)).status).toBe('completed');
     expect((await admin.lanesOfBatch(id)).map(({ laneId }) => laneId)).toEqual([lanes.work]);
     expect(await ask('interactive')).toBe('home');
     await call('PATCH', lanes.home, { weeklyReservePercent: 0 });

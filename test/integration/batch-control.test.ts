@@ -109,7 +109,7 @@ describe('a batch that runs', () => {
 
   it('says in the lane log what was tried for a line before it is cancelled', async () => {
     const { id } = await startBatch(client, [chat('broken', KEY, '[[status:500]]')]);
-    await expect.poll(() => gateway.openai.counts().calls, { timeout: 30_000 }).toBeGreaterThan(1);
+    await expect.poll(() => gateway.openai.counts().calls).toBeGreaterThan(1);
     await client.batches.cancel(id);
     expect(await over(id)).toMatchObject({ status: 'cancelled', request_counts: { completed: 0, failed: 1 } });
     const { data } = await gateway.admin.call<{ data: { attempts: object[] }[] }>('GET', `/admin/logs?batch=${id}`);
@@ -181,7 +181,7 @@ describe('a batch that runs', () => {
     const { id } = await startBatch(client, [chat('a', BOTH), chat('b', BOTH)], { metadata: {} });
     const waits = (): Promise<unknown> => client.get(`/batches/${id}/progress`);
     await expect
-      .poll(waits, { timeout: 30_000 })
+      .poll(waits)
       .toMatchObject({ waiting_why: expect.stringContaining('metered lanes are held back') as string });
     expect(gateway.openai.counts().calls).toBe(before);
     expect(await control(id, 'control', { spill: 'now' })).toMatchObject({ spill: 'now' });

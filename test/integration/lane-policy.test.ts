@@ -227,14 +227,11 @@ describe('a key lane', () => {
     await edit({ baseUrl: url, apiKey: key });
     const at = model === 'one' ? elsewhere : gateway.openai;
     await expect
-      .poll(
-        async () => {
-          const before = at.attempts().length;
-          await ask('where?', model);
-          return at.attempts().length - before;
-        },
-        { timeout: 10_000 },
-      )
+      .poll(async () => {
+        const before = at.attempts().length;
+        await ask('where?', model);
+        return at.attempts().length - before;
+      })
       .toBe(1);
   });
 
@@ -251,8 +248,8 @@ describe('a key lane', () => {
     await expect.poll(() => stateOf('second')).toBe('needs_key');
     await edit({ apiKey: gateway.openai.key });
     expect(await stateOf('second')).toBe('ready');
-    await expect.poll(() => served('b', 'one').catch(() => null), { timeout: 10_000 }).toBe('second');
-    await expect.poll(() => served('b', 'one-durable').catch(() => null), { timeout: 10_000 }).toBe('second');
+    await expect.poll(() => served('b', 'one').catch(() => null)).toBe('second');
+    await expect.poll(() => served('b', 'one-durable').catch(() => null)).toBe('second');
   });
 
   it('is renamed, paused and resumed, and leaves its routes when it is removed', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startGateway, type Gateway } from '../support/gateway.ts';
 import { PLAN_SIGNALS, type PlanSignal, type PlanSignalRow } from '../support/lane-signals.ts';
-import { createSignalWorld, PATIENT, type SignalWorld, type Told } from '../support/signal-world.ts';
+import { createSignalWorld, type SignalWorld, type Told } from '../support/signal-world.ts';
 import { ROOT } from '../support/spawned-node.ts';
 
 /** The account first and a key lane behind it; and the account alone. */
@@ -186,7 +186,7 @@ describe('an account', () => {
       headers: { 'x-flatlane-wait': String(seconds) },
     });
     const first = world.ask(PLAN_ONLY, 'this one finds it out', wait(30));
-    await expect.poll(async () => (await world.lane(account)).state, PATIENT).toBe('cooling');
+    await expect.poll(async () => (await world.lane(account)).state).toBe('cooling');
     gateway.chatgpt.script('home', { exhaustAfter: undefined, resetsInSeconds: undefined });
     const leave = new AbortController();
     const left = world.ask(PLAN_ONLY, 'this one leaves', { ...wait(30), signal: leave.signal }).catch(() => 'left');
@@ -209,7 +209,7 @@ describe('an account', () => {
   it('loses a process, starts the next, and serves the request there', async () => {
     const [pid] = await world.codexPids();
     const asked = world.ask(BOTH, '[[delay:3000]] do not get lost');
-    await expect.poll(() => gateway.chatgpt.counts().byAccount['home']?.open, PATIENT).toBe(1);
+    await expect.poll(() => gateway.chatgpt.counts().byAccount['home']?.open).toBe(1);
     process.kill(pid ?? 0, 'SIGKILL');
     const told = await asked;
     expect(told).toMatchObject({ status: 200, lane: account });

@@ -156,7 +156,7 @@ describe('two workers in two processes and one api', () => {
     await reader?.read();
     expect(apart[upstream].counts().byOutcome.open).toBe(1);
     leave.abort();
-    await expect.poll(() => apart[upstream].counts().byOutcome, { timeout: 10_000 }).toEqual({ open: 0, aborted: 1 });
+    await expect.poll(() => apart[upstream].counts().byOutcome).toEqual({ open: 0, aborted: 1 });
   });
 });
 
@@ -198,7 +198,7 @@ describe('api and worker in one process', () => {
     const response = await openStream(endpoint, model, '[[ticks:400:100]]', { signal: leave.signal });
     await response.body?.getReader().read();
     leave.abort();
-    await expect.poll(aborted, { timeout: 10_000 }).toBe(before + 1);
+    await expect.poll(aborted).toBe(before + 1);
     expect(gateway[upstream].counts().byOutcome.open).toBe(0);
   });
 });

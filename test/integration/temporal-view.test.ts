@@ -68,7 +68,7 @@ describe('Temporal, as its user looks at it', () => {
     await client.uploads.parts.create(upload.id, { data: await toFile(Buffer.from('{}'), 'part') });
     await handle.trigger();
     const rounds = () => found(`WorkflowType = "housekeepingWorkflow" AND ExecutionStatus = "Completed"`);
-    await expect.poll(rounds, { timeout: 30_000 }).toHaveLength(1);
+    await expect.poll(rounds).toHaveLength(1);
     const [round = ''] = await rounds();
     // Of an upload that is still open nothing is removed.
     expect(await temporal.workflow.getHandle(round).result()).toMatchObject({ uploads: 0, orphans: 0 });

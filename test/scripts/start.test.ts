@@ -46,6 +46,6 @@ describe('the start', () => {
     const node = Number(stdout);
     expect(isProcessAlive(node)).toBe(true);
     npm.kill('SIGTERM');
-    await expect.poll(() => isProcessAlive(node), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => isProcessAlive(node)).toBe(false);
   });
 });

@@ -111,7 +111,7 @@ describe('the lock of the data folder', () => {
     const lost = vi.fn<(cause: Error) => void>();
     const release = await lockFolder(folder, 'stack', log, lost);
     await rm(join(stateFolder(folder), 'stack.lock'), { recursive: true });
-    await expect.poll(() => lost.mock.calls.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => lost.mock.calls.length).toBe(1);
     await release().catch(() => undefined);
   });
 

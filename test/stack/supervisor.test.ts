@@ -31,9 +31,7 @@ describe('the keeper of a server', () => {
     onTestFinished(() => later.stop());
     await later.start();
     const said = () => (warned.mock.calls as unknown as [object, string][]).map(([, message]) => message);
-    await expect
-      .poll(said, { timeout: 10_000 })
-      .toContain('store ended with code 5: the disk is full; it is started again');
+    await expect.poll(said).toContain('store ended with code 5: the disk is full; it is started again');
   });
 
   it('does not take the answer of another server for that of one that has ended', async () => {

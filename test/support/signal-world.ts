@@ -33,9 +33,6 @@ export interface Told {
 const FOREIGN_WORDS =
   /https?:|Reconnecting|As scripted|chatgpt|localhost|flagged|usage limit has been|stream disconnected/i;
 
-/** Real parts on a busy machine take their time; what is waited for must come all the same. */
-export const PATIENT = { timeout: 15_000, interval: 50 } as const;
-
 /** Asks the whole product and looks at what it made of it: the answer, the lane log, the lane. */
 export function createSignalWorld({ url, adminKey, admin, process: node }: Gateway) {
   const lane = async (id: string): Promise<ShownLane> => {
@@ -55,7 +52,7 @@ export function createSignalWorld({ url, adminKey, admin, process: node }: Gatew
       attempts = data.find(({ id }) => id === requestId)?.attempts;
       return attempts !== undefined;
     };
-    await expect.poll(look, PATIENT).toBe(true);
+    await expect.poll(look).toBe(true);
     return attempts ?? [];
   };
   const ask = async (
@@ -96,9 +93,7 @@ export function createSignalWorld({ url, adminKey, admin, process: node }: Gatew
     },
     /** Asks again and again until the lane has served once more after its pause. */
     async untilServedBy(model: string, laneId: string): Promise<void> {
-      await expect
-        .poll(async () => (await ask(model, 'are you back?')).lane, { timeout: 15_000, interval: 250 })
-        .toBe(laneId);
+      await expect.poll(async () => (await ask(model, 'are you back?')).lane, { interval: 250 }).toBe(laneId);
       expect((await lane(laneId)).state).toBe('ready');
     },
     /** The ids of the Codex processes that the product runs at the moment. */

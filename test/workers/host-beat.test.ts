@@ -1,6 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { startHostBeat } from '../../workers/host-beat.ts';
 import { keptLog, plantLaneDoc } from '../support/planted.ts';
+import { PATIENT } from '../support/patience.ts';
 
 it('counts up for the accounts that this process serves, at once, and for nothing else', async () => {
   const docs = [plantLaneDoc('here', { kind: 'plan' }), plantLaneDoc('elsewhere', { kind: 'plan' }), plantLaneDoc('k')];
@@ -10,7 +11,7 @@ it('counts up for the accounts that this process serves, at once, and for nothin
     isServed: (laneId) => laneId !== 'elsewhere',
     log: keptLog().log,
   });
-  await vi.waitFor(() => expect(beats).toEqual([['here']]));
+  await vi.waitFor(() => expect(beats).toEqual([['here']]), PATIENT);
   await stop();
 });
 
@@ -18,6 +19,6 @@ it('goes on when the database is away', async () => {
   const { log, lines } = keptLog();
   const list = () => Promise.reject(new Error('the database is away'));
   const stop = startHostBeat({ lanes: { list, beat: async () => {} }, isServed: () => true, log });
-  await vi.waitFor(() => expect(lines.join('')).toContain('the database is away'));
+  await vi.waitFor(() => expect(lines.join('')).toContain('the database is away'), PATIENT);
   await stop();
 });

@@ -7,6 +7,7 @@ import type { Hosted } from '../../workers/hosted.ts';
 import { hostKeyLane } from '../../workers/host-key-lane.ts';
 import { startOpenaiApi, type OpenaiApi } from '../standins/openai/api.ts';
 import { keptLog, plantFailure, plantLaneDoc } from '../support/planted.ts';
+import { PATIENT } from '../support/patience.ts';
 
 const secretBox = createSecretBox(newMasterKey());
 const sealed = (key: string): string => secretBox.seal(key, laneSecretPlace('k'));
@@ -87,6 +88,6 @@ describe('a hosted key lane', () => {
   it('is given up when its new settings can’t be opened', async () => {
     hosted.refresh({ ...doc, sealedKey: 'sealed with another key' });
     expect(hosted.lost()).toBe(true);
-    await vi.waitFor(() => expect(lines.join()).toContain('could not be opened'));
+    await vi.waitFor(() => expect(lines.join()).toContain('could not be opened'), PATIENT);
   });
 });

@@ -12,6 +12,7 @@ import type { Hosted } from '../../workers/hosted.ts';
 import { createTemporaryFolder } from '../stack/temporary-folder.ts';
 import { openTestDatabase, type TestDatabase } from '../support/mongodb.ts';
 import { keptLog, plantLaneDoc } from '../support/planted.ts';
+import { PATIENT } from '../support/patience.ts';
 
 let database: TestDatabase;
 let stores: Stores;
@@ -68,7 +69,7 @@ async function setUp(world: { start?: () => Promise<AccountStatus> } = {}) {
   return { hosted, seen, lines, loseLock };
 }
 
-const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 15_000, interval: 50 });
+const soon = (check: () => void): Promise<void> => vi.waitFor(check, PATIENT);
 
 describe('an account whose home may be another process’s', () => {
   it('has its own process ended at once, takes nothing more, and waits to be begun anew', async () => {

@@ -3,6 +3,7 @@ import type { LaneDoc } from '../../store/lanes.ts';
 import type { Hosted } from '../../workers/hosted.ts';
 import { createLaneHost, type RunningLaneHost } from '../../workers/lane-host.ts';
 import { keptLog, plantLaneDoc } from '../support/planted.ts';
+import { PATIENT } from '../support/patience.ts';
 
 let running: RunningLaneHost | undefined;
 afterEach(async () => {
@@ -58,7 +59,7 @@ function setUp(docs: LaneDoc[]) {
   return { host, world, events, lines };
 }
 
-const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 20 });
+const eventually = (check: () => void): Promise<void> => vi.waitFor(check, PATIENT);
 
 describe('the lane host', () => {
   it('hosts what there is before it has started, findable before its first task', async () => {

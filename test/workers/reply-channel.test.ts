@@ -9,6 +9,7 @@ import { createReplyHub } from '../../core/reply-hub.ts';
 import type { ReplyEvent, ReplySink } from '../../core/reply.ts';
 import { createReplyChannel } from '../../workers/reply-channel.ts';
 import { keptLog, silentLog } from '../support/planted.ts';
+import { PATIENT } from '../support/patience.ts';
 
 const chunk = (json = '{}'): ReplyEvent => ({ type: 'chunk', json, laneId: 'a', laneAlias: 'a', attempts: 1 });
 const done: ReplyEvent = {
@@ -16,7 +17,7 @@ const done: ReplyEvent = {
   body: '{}',
   meta: { laneId: 'a', laneAlias: 'a', attempts: 1, costMicros: 0, meterMicros: null, ignoredParams: [] },
 };
-const gone = (sink: ReplySink): Promise<void> => vi.waitFor(() => expect(sink.callerGone.aborted).toBe(true));
+const gone = (sink: ReplySink): Promise<void> => vi.waitFor(() => expect(sink.callerGone.aborted).toBe(true), PATIENT);
 
 let dispatcher: Agent;
 const closing: (() => Promise<unknown>)[] = [];
@@ -104,7 +105,7 @@ describe('the reply channel to an api in another process', () => {
     const sending = (async () => {
       for (; sent < 400; sent += 1) await sink.send(chunk('x'.repeat(64 * 1024)));
     })();
-    await vi.waitFor(() => expect(received).toHaveLength(1));
+    await vi.waitFor(() => expect(received).toHaveLength(1), PATIENT);
     let before = -1;
     // Until nothing moves any more: the buffers between are full.
     while (before !== sent) {
@@ -159,7 +160,7 @@ describe('an address that leads to another api process', () => {
       url,
       token: 'x',
     });
-    await vi.waitFor(() => expect(lines.join('')).toContain('the reply channel was lost'));
+    await vi.waitFor(() => expect(lines.join('')).toContain('the reply channel was lost'), PATIENT);
     expect(await sink.send(done)).toBe(false);
     await sink.close();
     expect(sink.callerGone.aborted).toBe(false);
@@ -204,7 +205,7 @@ describe('a reply channel that is lost', () => {
     const { log, lines } = keptLog();
     const sink = createReplyChannel(undefined, dispatcher, log).open('req_1', { processId: 'p', url, token: 't' });
     await sink.send(chunk());
-    await vi.waitFor(() => expect(lines.join('')).toContain('the reply channel was lost'));
+    await vi.waitFor(() => expect(lines.join('')).toContain('the reply channel was lost'), PATIENT);
     expect(await sink.send(chunk())).toBe(false);
     await sink.close();
     expect(sink.callerGone.aborted).toBe(false);
@@ -214,7 +215,7 @@ describe('a reply channel that is lost', () => {
     const url = await listen(createServer((_request, response) => response.writeHead(status).end()));
     const { log, lines } = keptLog();
     const sink = createReplyChannel(undefined, dispatcher, log).open('req_1', { processId: 'p', url, token: 't' });
-    await vi.waitFor(() => expect(lines.join('')).toContain('the reply channel was lost'));
+    await vi.waitFor(() => expect(lines.join('')).toContain('the reply channel was lost'), PATIENT);
     await sink.close();
     expect(sink.callerGone.aborted).toBe(false);
   });
@@ -228,7 +229,7 @@ describe('a reply channel that is lost', () => {
       token: 't',
     });
     expect(await sink.send(done)).toBe(true);
-    await vi.waitFor(() => expect(connected).toBe(1));
+    await vi.waitFor(() => expect(connected).toBe(1), PATIENT);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       let isClosed = false;

@@ -7,6 +7,7 @@ import { LINE_TASK_PRIORITY, WORKFLOW_TASK_QUEUE } from '../../core/contracts/qu
 import type { batchWorkflow } from '../../workflows/batch.ts';
 import { plantFailure, plantLane } from '../support/planted.ts';
 import { openTestTemporal, type TestTemporal } from '../support/temporal.ts';
+import { PATIENT } from '../support/patience.ts';
 
 type Control = NonNullable<LanePlan['control']>;
 
@@ -104,7 +105,7 @@ describe('a running batch that is told something', () => {
     world.chunks = [[1], [2], [3], [4]];
     world.control = { paused: true, priority: 'normal' };
     const handle = await start();
-    await vi.waitFor(() => expect(world.planned).toBe(3), { timeout: 10_000 });
+    await vi.waitFor(() => expect(world.planned).toBe(3), PATIENT);
     expect(world.served).toEqual([]);
     await change(handle, { paused: false });
     await handle.result();
@@ -121,16 +122,16 @@ describe('a running batch that is told something', () => {
       return fail(input, 'broken');
     };
     const handle = await start();
-    await vi.waitFor(() => expect(world.served).toHaveLength(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(world.served).toHaveLength(1), PATIENT);
     await change(handle, { paused: true });
     // The chunk has read that it is paused while its only line was out.
-    await vi.waitFor(() => expect(world.planned).toBe(2), { timeout: 10_000 });
+    await vi.waitFor(() => expect(world.planned).toBe(2), PATIENT);
     release();
     const chunk = temporal.environment.client.workflow.getHandle(`batch_${runs}/chunk-0`);
     const timers = async (): Promise<number> =>
       ((await chunk.fetchHistory()).events ?? []).filter((event) => event.timerStartedEventAttributes).length;
     // One before the line is tried again, and one of the chunk that waits until it is told something.
-    await vi.waitFor(async () => expect(await timers()).toBe(2), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await timers()).toBe(2), PATIENT);
     expect(world.served).toHaveLength(1);
     await change(handle, { paused: false });
     await handle.result();
@@ -142,7 +143,7 @@ describe('a running batch that is told something', () => {
     world.chunks = [Array.from({ length: count }, (_, index) => index + 1)];
     world.control = { paused: true, priority: 'low' };
     const handle = await start();
-    await vi.waitFor(() => expect(world.planned).toBe(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(world.planned).toBe(1), PATIENT);
     await change(handle, { paused: false, priority: 'high' });
     await handle.result();
     expect(world.served.map(({ priority }) => priority)).toEqual(['high', 'high', 'high']);
@@ -159,7 +160,7 @@ describe('a running batch that is told something', () => {
     let hasMoney = false;
     world.serve = (input) => (hasMoney ? answer(input) : fail(input, 'consent_spent'));
     const handle = await start();
-    await vi.waitFor(() => expect(world.served).toHaveLength(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(world.served).toHaveLength(1), PATIENT);
     hasMoney = true;
     await change(handle);
     await handle.result();
@@ -173,7 +174,7 @@ describe('a metered lane that is held back for the plan', () => {
     const out = { ...PLAN, unavailableUntil: Date.now() + AN_HOUR_MS };
     world.lanes = () => [out, { ...KEY, heldUntil: Date.now() + AN_HOUR_MS }];
     const handle = await start();
-    await vi.waitFor(() => expect(world.planned).toBe(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(world.planned).toBe(1), PATIENT);
     expect(world.served).toEqual([]);
     world.lanes = () => [out, KEY];
     await change(handle);

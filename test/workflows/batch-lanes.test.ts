@@ -16,6 +16,7 @@ import { WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
 import type { batchWorkflow } from '../../workflows/batch.ts';
 import { plantFailure, plantLane } from '../support/planted.ts';
 import { openTestTemporal, type TestTemporal } from '../support/temporal.ts';
+import { PATIENT } from '../support/patience.ts';
 
 type Serve = (input: ServeLinesInput) => Promise<LineResult[]>;
 
@@ -114,7 +115,7 @@ describe('the lines of a batch', () => {
   it('are served again when their chunk was cancelled by hand', async () => {
     world.plan_lane = untilCancelled;
     const handle = await start();
-    await vi.waitFor(() => expect(world.served).toHaveLength(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(world.served).toHaveLength(1), PATIENT);
     world.plan_lane = answer;
     await temporal.environment.client.workflow.getHandle(`batch_${runs}/chunk-0`).cancel();
     await handle.result();
@@ -139,7 +140,7 @@ describe('the lines of a batch', () => {
       });
     world.key_lane = untilCancelled;
     const handle = await start();
-    await vi.waitFor(() => expect(world.served.at(-1)?.lane.laneId).toBe('key_lane'), { timeout: 20_000 });
+    await vi.waitFor(() => expect(world.served.at(-1)?.lane.laneId).toBe('key_lane'), PATIENT);
     await handle.cancel();
     await handle.result();
     const attempt = { laneId: 'plan_lane', attempt: 1, outcome: 'unsupported' };

@@ -6,6 +6,7 @@ import { WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
 import type { batchWorkflow } from '../../workflows/batch.ts';
 import { plantLane } from '../support/planted.ts';
 import { openTestTemporal, type TestTemporal } from '../support/temporal.ts';
+import { PATIENT } from '../support/patience.ts';
 
 /** A history of so many events asks for a new run here, so that a batch of a few chunks gets there. */
 const NEW_RUN_AFTER_EVENTS = 100;
@@ -115,7 +116,7 @@ describe('a batch of many chunks', () => {
       return {};
     };
     // No line is answered before the provider has its part.
-    world.serve = () => vi.waitFor(() => expect(world.events).toContain('submit'), { timeout: 30_000 });
+    world.serve = () => vi.waitFor(() => expect(world.events).toContain('submit'), PATIENT);
     const handle = await start();
     await vi.waitFor(() => expect(sorted()).toEqual(all().slice(0, -1)), { timeout: 40_000 });
     world.providerStatus = 'completed';
@@ -129,7 +130,7 @@ describe('a batch of many chunks', () => {
     world.paused = true;
     world.provider = () => ({});
     const handle = await start();
-    await vi.waitFor(() => expect(world.events).toEqual(['submit']), { timeout: 30_000 });
+    await vi.waitFor(() => expect(world.events).toEqual(['submit']), PATIENT);
     await handle.cancel();
     await handle.result();
     expect(world.events).toEqual(['submit', 'merge', 'finalize cancelled']);
@@ -149,7 +150,7 @@ describe('a batch of many chunks', () => {
       await held;
     };
     const handle = await start();
-    await vi.waitFor(() => expect(new Set(world.served)).toEqual(new Set([1, 2])), { timeout: 20_000 });
+    await vi.waitFor(() => expect(new Set(world.served)).toEqual(new Set([1, 2])), PATIENT);
     release();
     await handle.result();
     expect(world.events).toEqual(['finalize completed']);
@@ -159,7 +160,7 @@ describe('a batch of many chunks', () => {
     world.chunks = 3;
     world.paused = true;
     const handle = await start();
-    await vi.waitFor(() => expect(world.planned).toBe(3), { timeout: 20_000 });
+    await vi.waitFor(() => expect(world.planned).toBe(3), PATIENT);
     await Promise.all(Array.from({ length: 200 }, () => handle.signal(CONTROL_CHANGED_SIGNAL)));
     world.paused = false;
     await handle.signal(CONTROL_CHANGED_SIGNAL);

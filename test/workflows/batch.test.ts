@@ -14,6 +14,7 @@ import { WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
 import type { batchWorkflow } from '../../workflows/batch.ts';
 import { plantFailure, plantLane } from '../support/planted.ts';
 import { openTestTemporal, type TestTemporal } from '../support/temporal.ts';
+import { PATIENT } from '../support/patience.ts';
 
 /** A history of so many events asks for a new run here, so that a small chunk gets there. */
 const NEW_RUN_AFTER_EVENTS = 100;
@@ -71,10 +72,7 @@ beforeAll(async () => {
   });
   for (const laneId of ['plan_lane', 'key_lane'] as const) {
     await temporal.serveLane(laneId, {
-      serveLines: (input) => {
-        world.served.push(input);
-        return world[laneId](input);
-      },
+      serveLines: (input) => (world.served.push(input), world[laneId](input)),
     });
   }
 });
@@ -181,7 +179,7 @@ describe('a batch', () => {
       }
     };
     const handle = await start();
-    await vi.waitFor(() => expect(world.served).toHaveLength(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(world.served).toHaveLength(1), PATIENT);
     await handle.cancel();
     await handle.result();
     expect(world.events).toEqual(['validate', 'attempt ended', 'finalize cancelled']);
@@ -190,7 +188,7 @@ describe('a batch', () => {
   it('is cancelled while it is validated', async () => {
     world.validation = 'never';
     const handle = await start();
-    await vi.waitFor(() => expect(world.events).toEqual(['validate']), { timeout: 10_000 });
+    await vi.waitFor(() => expect(world.events).toEqual(['validate']), PATIENT);
     await handle.cancel();
     await handle.result();
     expect(world.events).toEqual(['validate', 'finalize cancelled']);

@@ -16,6 +16,7 @@ import { SAME_LANE_RETRY_MS } from '../../core/contracts/timings.ts';
 import type { completionWorkflow } from '../../workflows/completion.ts';
 import { plantFailure, plantLane } from '../support/planted.ts';
 import { openTestTemporal, type TestTemporal } from '../support/temporal.ts';
+import { PATIENT } from '../support/patience.ts';
 
 type Serve = (input: ServeRequestInput) => Promise<ServeResult>;
 
@@ -210,7 +211,7 @@ describe('a completion', () => {
       }
     };
     const handle = await start();
-    await vi.waitFor(() => expect(served).toHaveLength(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(served).toHaveLength(1), PATIENT);
     await handle.cancel();
     const error: unknown = await handle.result().catch((cause: unknown) => cause);
     expect(error).toBeInstanceOf(WorkflowFailedError);
@@ -243,7 +244,7 @@ describe('a completion whose caller has left', () => {
       }
     };
     const handle = await start();
-    await vi.waitFor(() => expect(served).toHaveLength(2), { timeout: 10_000 });
+    await vi.waitFor(() => expect(served).toHaveLength(2), PATIENT);
     await handle.cancel();
     expect(await isCancelled(handle)).toBe(true);
     expect(cancelled).toMatchObject([
@@ -260,8 +261,8 @@ describe('a completion whose caller has left', () => {
   it('is written down when it waits between two attempts', async () => {
     lanes.a = fail('rate_limited', { unavailableUntil: Date.now() + 4_000 });
     const handle = await start({ plan: [plantLane('a')] });
-    await vi.waitFor(() => expect(served).toHaveLength(1), { timeout: 10_000 });
-    await vi.waitFor(async () => expect(await waits(handle)).toHaveLength(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(served).toHaveLength(1), PATIENT);
+    await vi.waitFor(async () => expect(await waits(handle)).toHaveLength(1), PATIENT);
     await handle.cancel();
     expect(await isCancelled(handle)).toBe(true);
     expect(cancelled).toMatchObject([{ attempts: [{ outcome: 'rate_limited' }] }]);

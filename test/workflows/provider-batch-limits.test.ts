@@ -5,6 +5,7 @@ import { WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
 import type { providerBatchWorkflow } from '../../workflows/provider-batch.ts';
 import { plantLane } from '../support/planted.ts';
 import { openTestTemporal, type TestTemporal } from '../support/temporal.ts';
+import { PATIENT } from '../support/patience.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -106,7 +107,7 @@ describe.concurrent('a run of a provider whose lane may have no worker', () => {
   it('has eleven minutes to be taken back, and no more', async () => {
     const world = new World();
     const handle = await start(world);
-    await vi.waitFor(() => expect(world.events).toEqual(['submit 1']), { timeout: 20_000 });
+    await vi.waitFor(() => expect(world.events).toEqual(['submit 1']), PATIENT);
     await handle.cancel();
     await handle.result().catch(() => undefined);
     const { cancel, read = 0, merge } = await limitsOf(handle);

@@ -5,6 +5,7 @@ import { WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
 import type { providerBatchWorkflow } from '../../workflows/provider-batch.ts';
 import { plantLane } from '../support/planted.ts';
 import { openTestTemporal, type TestTemporal } from '../support/temporal.ts';
+import { PATIENT } from '../support/patience.ts';
 
 /** What one run meets; each has its own, by the id of its batch, so that all of them wait at the same time. */
 class World {
@@ -90,7 +91,7 @@ describe.concurrent('a run at the Batch API of a provider', () => {
     const world = new World();
     world.status = () => (world.events.includes('cancel') ? 'cancelled' : 'running');
     const handle = await start(world);
-    await vi.waitFor(() => expect(world.events).toEqual(['submit 1']), { timeout: 20_000 });
+    await vi.waitFor(() => expect(world.events).toEqual(['submit 1']), PATIENT);
     await handle.cancel();
     await expect(handle.result()).rejects.toMatchObject({ name: 'WorkflowFailedError' });
     expect(world.events).toEqual(['submit 1', 'cancel', 'merge 1']);
@@ -109,7 +110,7 @@ describe.concurrent('a run at the Batch API of a provider', () => {
       await context.cancelled.finally(() => clearInterval(beat));
     };
     const handle = await start(world);
-    await vi.waitFor(() => expect(world.events).toEqual(['submit 1']), { timeout: 10_000 });
+    await vi.waitFor(() => expect(world.events).toEqual(['submit 1']), PATIENT);
     await handle.cancel();
     world.wait = async () => undefined;
     await handle.result().catch(() => undefined);
@@ -127,12 +128,12 @@ describe.concurrent('a run at the Batch API of a provider', () => {
       await held;
     };
     const handle = await start(world);
-    await vi.waitFor(() => expect(isMerging).toBe(true), { timeout: 20_000 });
+    await vi.waitFor(() => expect(isMerging).toBe(true), PATIENT);
     await handle.cancel();
     // The cancellation is in the history before the answer is.
     const isCancelled = async (): Promise<boolean | undefined> =>
       (await handle.fetchHistory()).events?.some((event) => event.workflowExecutionCancelRequestedEventAttributes);
-    await vi.waitFor(async () => expect(await isCancelled()).toBe(true));
+    await vi.waitFor(async () => expect(await isCancelled()).toBe(true), PATIENT);
     release();
     await handle.result();
     expect(world.events).toEqual(['submit 1', 'merge 1']);

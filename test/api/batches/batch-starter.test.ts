@@ -63,7 +63,7 @@ describe('a batch that is started once more', () => {
   it('runs again when its workflow was terminated before its end', async () => {
     hangs = true;
     await starter().startBatch(batch());
-    await expect.poll(() => validated.length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => validated.length).toBe(1);
     await handle().terminate('lost');
     expect(await status()).toBe('TERMINATED');
     hangs = false;

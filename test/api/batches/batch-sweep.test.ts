@@ -7,9 +7,6 @@ import { createBatchWorld, type BatchWorld } from '../../support/batch-world.ts'
 import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
 import { keptLog } from '../../support/planted.ts';
 
-/** On a machine with other things to do. */
-const SOON = { timeout: 20_000 };
-
 let database: TestDatabase;
 let world: BatchWorld;
 let sweep: ReturnType<typeof createBatchSweep> | undefined;
@@ -77,7 +74,7 @@ const startSweep = (): void => {
 /** A round that began after this moment is over. */
 const oneRound = async (): Promise<void> => {
   const seen = rounds;
-  await expect.poll(() => rounds, SOON).toBeGreaterThan(seen + 1);
+  await expect.poll(() => rounds).toBeGreaterThan(seen + 1);
 };
 const putLost = async (count: number): Promise<string[]> => {
   const ids: string[] = [];
@@ -115,7 +112,7 @@ describe('the sweep of lost batches', () => {
     onStart = (id) => (id === first ? Promise.reject(new Error('no start')) : Promise.resolve());
     onCancel = () => Promise.reject(new Error('no cancel'));
     startSweep();
-    await expect.poll(() => started.length, SOON).toBeGreaterThan(3);
+    await expect.poll(() => started.length).toBeGreaterThan(3);
     expect(started.slice(0, 4)).toEqual([first, second, third, first]);
     expect(cancelled[0]).toBe(second);
     for (const id of [first, second]) expect(lines.some((line) => line.includes(id))).toBe(true);
@@ -128,7 +125,7 @@ describe('the sweep of lost batches', () => {
     const held = new Promise<void>((resolve) => (release = resolve));
     onStart = () => held;
     startSweep();
-    await expect.poll(() => started.length, SOON).toBe(1);
+    await expect.poll(() => started.length).toBe(1);
     // Many pauses long.
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(rounds).toBe(1);
@@ -145,7 +142,7 @@ describe('the sweep of lost batches', () => {
     await oneRound();
     expect(started).toEqual([]);
     isAway = false;
-    await expect.poll(() => started, SOON).toContain(id);
+    await expect.poll(() => started).toContain(id);
   });
 
   it('stops after the batch that it is at', async () => {
@@ -154,7 +151,7 @@ describe('the sweep of lost batches', () => {
     const held = new Promise<void>((resolve) => (release = resolve));
     onStart = () => held;
     startSweep();
-    await expect.poll(() => started.length, SOON).toBe(1);
+    await expect.poll(() => started.length).toBe(1);
     const stopped = sweep?.stopSweep();
     release();
     await stopped;
@@ -189,7 +186,7 @@ describe('the sweep of ends that nobody has announced', () => {
     world.clock.advance(60_000);
     world.batches.listInStates = () => Promise.reject(new Error('away'));
     startSweep();
-    await expect.poll(() => announcements, SOON).toContain(`${_id}/announce`);
+    await expect.poll(() => announcements).toContain(`${_id}/announce`);
   });
 });
 

@@ -5,6 +5,7 @@ import { createReplyHub } from '../../../core/reply-hub.ts';
 import type { RequestStore } from '../../../store/requests.ts';
 import { createMovableClock } from '../../support/movable-clock.ts';
 import { plantLane, silentLog } from '../../support/planted.ts';
+import { PATIENT } from '../../support/patience.ts';
 
 /** A Temporal client whose starts fail when the test says so, and that counts what is called off. */
 function setUp() {
@@ -68,7 +69,7 @@ describe('a completion whose start fails', () => {
         fail = reject;
       });
     const running = run().catch((cause: unknown) => cause);
-    await vi.waitFor(() => expect(world.asked).toBe(1));
+    await vi.waitFor(() => expect(world.asked).toBe(1), PATIENT);
     caller.abort();
     expect(await running).toBeInstanceOf(CallerGone);
     expect(world.calledOff).toBe(0);

@@ -9,6 +9,7 @@ import { newProcessId } from '../../../core/ids.ts';
 import { takeOwnedLock } from '../../../core/owned-lock.ts';
 import { createTemporaryFolder } from '../../stack/temporary-folder.ts';
 import { silentLog } from '../../support/planted.ts';
+import { PATIENT } from '../../support/patience.ts';
 
 const entry = (id: string, filling = ''): DirectEntry => ({ log: { _id: id, model: filling } as never });
 const isThere = (path: string): Promise<boolean> =>
@@ -125,10 +126,7 @@ describe('the journal of a process that lost its lock, or had none', () => {
     const [old = ''] = await ownJournals(root, keeper.isOwn);
     keeper.append(entry('a'));
     await rm(join(root, `${old}.lock`), { recursive: true });
-    await vi.waitFor(async () => expect(await ownJournals(root, keeper.isOwn)).toHaveLength(2), {
-      timeout: 10_000,
-      interval: 50,
-    });
+    await vi.waitFor(async () => expect(await ownJournals(root, keeper.isOwn)).toHaveLength(2), PATIENT);
     const next = (await ownJournals(root, keeper.isOwn)).find((name) => name !== old) ?? '';
     keeper.append(entry('b'));
     expect(await idsIn(join(root, old))).toEqual([['a']]);
@@ -150,7 +148,7 @@ describe('the journal of a process that lost its lock, or had none', () => {
     } finally {
       later.mockRestore();
     }
-    await vi.waitFor(async () => expect(await ownJournals(root, keeper.isOwn)).toHaveLength(1), 10_000);
+    await vi.waitFor(async () => expect(await ownJournals(root, keeper.isOwn)).toHaveLength(1), PATIENT);
     const [name = ''] = await ownJournals(root, keeper.isOwn);
     keeper.append(entry('c'));
     expect(await idsIn(join(root, name))).toEqual([['c']]);

@@ -5,6 +5,7 @@ import type { ReplyEnd } from '../../../core/reply.ts';
 import { ApiError } from '../../../core/errors.ts';
 import { APP_KEY, createApiWorld, type ApiWorld } from '../../support/api-world.ts';
 import { plantLaneDoc } from '../../support/planted.ts';
+import { PATIENT } from '../../support/patience.ts';
 
 const meta = {
   laneId: 'k',
@@ -149,7 +150,7 @@ describe('a completion that is not streamed', () => {
       const response = await ask();
       expect(response.status).toBe(status);
       expect(await response.json()).toMatchObject({ error: { code, param } });
-    });
+    }, PATIENT);
     calls = [];
     await ask();
     expect(calls).toEqual([]);
@@ -160,7 +161,7 @@ describe('a completion that is streamed', () => {
   beforeEach(async () => {
     // The picture of the lanes may be a quarter second old.
     plant(async () => whole);
-    await vi.waitFor(async () => expect((await ask()).status).toBe(200));
+    await vi.waitFor(async () => expect((await ask()).status).toBe(200), PATIENT);
     calls = [];
   });
 
@@ -272,9 +273,9 @@ describe('a caller who goes away', () => {
     });
     leaving.on('error', () => undefined);
     leaving.end(JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }], stream }));
-    await vi.waitFor(() => expect(calls).toHaveLength(1));
+    await vi.waitFor(() => expect(calls).toHaveLength(1), PATIENT);
     leaving.destroy();
-    await vi.waitFor(() => expect(gone).toBe(true));
+    await vi.waitFor(() => expect(gone).toBe(true), PATIENT);
   });
 
   it('gets a plain error for what breaks before the answer', async () => {

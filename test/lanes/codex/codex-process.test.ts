@@ -100,7 +100,7 @@ describe('startCodexProcess', () => {
     const pid = Number(await new Promise<Buffer>((resolve) => parent.stdout.once('data', resolve)));
     expect(isAlive(pid)).toBe(true);
     parent.kill('SIGKILL');
-    await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
+    await expect.poll(() => isAlive(pid)).toBe(false);
   });
 });
 

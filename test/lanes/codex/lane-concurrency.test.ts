@@ -13,7 +13,7 @@ afterAll(() => under.close());
 it('serves sixteen requests at a time, each with its own answer, and refuses the seventeenth', async () => {
   const streams = Array.from({ length: 16 }, () => collector());
   const running = streams.map(({ call }, index) => under.complete(says(`call ${index} [[delay:3000]]`), call));
-  await expect.poll(() => under.backend.counts().calls, { timeout: 20_000 }).toBe(16);
+  await expect.poll(() => under.backend.counts().calls).toBe(16);
   expect(await under.complete(says('one more'))).toMatchObject({ failure: { class: 'lane_unavailable' } });
   const outcomes = await Promise.all(running);
   for (const [index, outcome] of outcomes.entries()) {

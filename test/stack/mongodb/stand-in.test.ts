@@ -54,7 +54,7 @@ describe('the stand-in for MongoDB', () => {
     const { server, port } = await occupyPort();
     await new Promise((resolve) => void server.close(resolve));
     const running = await start(port);
-    await expect.poll(() => running.tail(), { timeout: 20_000 }).toContain('ready');
+    await expect.poll(() => running.tail()).toContain('ready');
     await running.stop();
     expect((await running.ended).code).toBe(0);
   });
