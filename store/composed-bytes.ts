@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import { isDuplicateKey } from './database.ts';
 import { createFileBytes } from './file-bytes.ts';
+import { readAgain } from './read-again.ts';
 
 /** Bytes that are stored already, as a piece of others. */
 export interface BytesPart {
@@ -48,11 +49,11 @@ export function createComposedBytes(db: Db) {
       (await compositions.findOne({ 'parts.bodyId': bodyId }, { projection: { _id: 1 } })) !== null,
 
     /**
-     * Streams the bytes from `start` up to, not including, `end`.
+     * Streams the bytes from `start` up to, not including, `end`. Waits while the database is away, for half a minute.
      * @throws Error when the bytes are gone.
      */
     async *read(bodyId: string, start = 0, end = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer, void, undefined> {
-      const composition = await compositions.findOne({ _id: bodyId });
+      const composition = await readAgain(() => compositions.findOne({ _id: bodyId }));
       if (composition === null) {
         yield* plain.read(bodyId, start, end);
         return;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { GridFSBucket, type Binary, type Db, type ObjectId } from 'mongodb';
+import { readAgain } from './read-again.ts';
 
 /** GridFS bucket of all uploaded and written files. */
 const BUCKET = 'bodies';
@@ -91,15 +92,15 @@ export function createFileBytes(db: Db) {
     },
 
     /**
-     * Streams the bytes from `start` up to, not including, `end`.
+     * Streams the bytes from `start` up to, not including, `end`. Waits while the database is away, for half a minute.
      * @throws Error when the bytes are gone.
      */
     async *read(bodyId: string, start = 0, end = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer, void, undefined> {
-      const body = await bodies.findOne({ _id: bodyId });
+      const body = await readAgain(() => bodies.findOne({ _id: bodyId }));
       if (body === null) throw new Error(`The bytes of ${bodyId} are gone.`);
       const stop = Math.min(end, body.length);
       for (let n = Math.floor(start / body.chunkSize); n * body.chunkSize < stop; n++) {
-        const piece = await pieces.findOne({ files_id: bodyId, n });
+        const piece = await readAgain(() => pieces.findOne({ files_id: bodyId, n }));
         if (piece === null) throw new Error(`A piece of the bytes of ${bodyId} is gone.`);
         const data = piece.data.value();
         const offset = n * body.chunkSize;

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApart, type Apart } from '../support/apart.ts';
 import { flawless, killCodex, pidOf, runThroughFaults, type FaultRun } from '../support/fault-run.ts';
@@ -104,6 +106,22 @@ describe('a batch of 500 lines and more', { timeout: 240_000 }, () => {
     // An answer that was on its way is held until the database is back: nothing is asked for again.
     expect(wasted).toBeLessThanOrEqual(PLAN_SLOTS);
     expect(check.paidTwice).toBe(0);
+  });
+
+  it('is read to its end when MongoDB is killed in the middle of the download', async () => {
+    const { openaiClient: client } = apart;
+    const content = Buffer.from('{"more":"than the connection holds"}\n'.repeat(500_000));
+    const { id } = await client.files.create({ file: await toFile(content, 'lines.jsonl'), purpose: 'batch' });
+    const { body } = await client.files.content(id);
+    const hash = createHash('sha256');
+    let bytes = 0;
+    for await (const piece of body ?? []) {
+      if (bytes === 0) process.kill(pidOf(apart.mongodb), 'SIGKILL');
+      hash.update(piece);
+      bytes += piece.length;
+    }
+    expect(bytes).toBe(content.length);
+    expect(hash.digest('hex')).toBe(createHash('sha256').update(content).digest('hex'));
   });
 
   it('comes out whole when the Temporal server is killed in the middle', async () => {

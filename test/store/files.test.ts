@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Collection, MongoNetworkError } from 'mongodb';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createBatchWorld, DAY_MS, OWNER, type BatchWorld } from '../support/batch-world.ts';
 import { openTestDatabase, type TestDatabase } from '../support/mongodb.ts';
 
@@ -45,6 +46,15 @@ describe('bytes of files', () => {
     [100, 9_000_000],
   ])('reads the range from %i to %i', async (start, end) => {
     expect((await readRange('body-65536', start, end)).equals(content.subarray(start, end))).toBe(true);
+  });
+
+  it('reads on when the database was away for a moment', async () => {
+    const read = world.files.bytes.read('body-65536');
+    const first = (await read.next()).value ?? Buffer.alloc(0);
+    vi.spyOn(Collection.prototype, 'findOne').mockRejectedValueOnce(new MongoNetworkError('gone'));
+    const pieces = [first];
+    for await (const piece of read) pieces.push(piece);
+    expect(Buffer.concat(pieces).equals(content)).toBe(true);
   });
 
   it('removes what was stored of a stream that breaks, and throws its error', async () => {

@@ -3,12 +3,15 @@ import { toFile, type OpenAI } from 'openai';
 import type { Apart } from './apart.ts';
 import { batchLine, checkFinishedBatch, isOver, lineIds, waitForBatch, type CheckedBatch } from './batch-run.ts';
 import { recordFault } from './fault-table.ts';
+import type { SpawnedNode } from './spawned-node.ts';
 
 /** Something that goes wrong when so many lines have come through. It returns when everything runs again. */
 export interface Strike {
   readonly at: number;
   readonly strike: () => Promise<void>;
 }
+
+const LAST_WORDS_CHARACTERS = 3_000;
 
 export interface FaultRun {
   readonly batch: OpenAI.Batch;
@@ -26,11 +29,28 @@ export const flawless = (lines: number) => ({
   unbalanced: [],
 });
 
-/** Runs a batch through faults, has it checked, and notes the row of the table. */
-export async function runThroughFaults(
-  apart: Apart,
-  { name, model, lines, strikes }: { name: string; model: string; lines: number; strikes: readonly Strike[] },
-): Promise<FaultRun> {
+interface Faults {
+  readonly name: string;
+  readonly model: string;
+  readonly lines: number;
+  readonly strikes: readonly Strike[];
+}
+
+/**
+ * Runs a batch through faults, has it checked, and notes the row of the table.
+ * @throws Error with the last words of api and worker
+ */
+export async function runThroughFaults(apart: Apart, faults: Faults): Promise<FaultRun> {
+  try {
+    return await run(apart, faults);
+  } catch (cause) {
+    const lastWords = (part: SpawnedNode): string => part.output().slice(-LAST_WORDS_CHARACTERS);
+    const words = `the api:\n${lastWords(apart.api)}\nthe worker:\n${lastWords(apart.worker())}`;
+    throw new Error(`${String(cause)}\n${words}`, { cause });
+  }
+}
+
+async function run(apart: Apart, { name, model, lines, strikes }: Faults): Promise<FaultRun> {
   const { openaiClient: client, stores } = apart;
   const callsBefore = upstreamCalls(apart);
   const ids = lineIds(lines);
