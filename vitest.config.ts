@@ -17,7 +17,7 @@ const apart = files.filter((path) => OF_PROCESSES.test(path) || REPLACES_PARTS.t
 const project = {
   pool: 'forks',
   // Two cores are the smallest machine that we measure on; much of the time tests wait for real parts.
-  maxWorkers: Math.max(3, Math.ceil(availableParallelism() * 1.5)),
+  maxWorkers: 2 * Math.max(2, availableParallelism()),
   // Most take milliseconds. A batch that lives through a kill takes up to 45 s on a machine at half its usual speed.
   testTimeout: 120_000,
   // Temporal, MongoDB and the CLIs start in hooks.
