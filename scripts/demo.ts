@@ -1,8 +1,8 @@
-import { rm } from 'node:fs/promises';
 import { readConfig } from '../core/config.ts';
 import { createLogger } from '../core/log.ts';
 import { createShutdown } from '../core/shutdown.ts';
 import { stopOnSignals } from '../core/signals.ts';
+import { emptyDataFolder } from '../stack/empty-data-folder.ts';
 import { startChatgptBackend } from '../test/standins/chatgpt/backend.ts';
 import { startOpenaiApi } from '../test/standins/openai/api.ts';
 import { createAdminHttp } from './admin-http.ts';
@@ -23,6 +23,7 @@ const LINES = 400;
 const HOME_SERVES = 150;
 const WORK_SERVES = 150;
 const RESULTS_SHOWN = 2;
+const NAMESPACE = 'default';
 
 const config = readConfig({ FLATLANE_DATA: DATA_DIR, FLATLANE_LOG_LEVEL: 'error' });
 const log = createLogger(config.FLATLANE_LOG_LEVEL, 'flatlane-demo');
@@ -30,7 +31,7 @@ const shutdown = createShutdown(log);
 stopOnSignals(shutdown);
 
 try {
-  await rm(config.FLATLANE_DATA, { recursive: true, force: true });
+  await emptyDataFolder(config.FLATLANE_DATA, log);
   const chatgpt = await startChatgptBackend({
     accounts: { home: { exhaustAfter: HOME_SERVES }, work: { exhaustAfter: WORK_SERVES } },
     keepBodies: false,
@@ -46,6 +47,9 @@ try {
       // Servers of its own: lanes on stand-ins have no place among the owner's, nor has what a demo leaves behind.
       MONGODB_URI: undefined,
       TEMPORAL_ADDRESS: undefined,
+      TEMPORAL_NAMESPACE: NAMESPACE,
+      TEMPORAL_API_KEY: undefined,
+      TEMPORAL_TLS: undefined,
       FLATLANE_CODEX_ENV: { ...chatgpt.codexEnvironment },
       FLATLANE_CODEX_CONFIG: [...chatgpt.codexConfig],
     },
@@ -116,7 +120,7 @@ try {
 Lane log       curl -H "authorization: Bearer ${adminKey}" "${flatlane.adminUrl}/admin/logs?batch=${batch.id}&limit=3"
 API            ${flatlane.url}/v1   key ${appKey}
 Admin          ${flatlane.adminUrl}   key ${adminKey}
-Temporal UI    ${temporal.uiUrl}/namespaces/default/workflows/${batch.id}
+Temporal UI    ${temporal.uiUrl}/namespaces/${NAMESPACE}/workflows/${batch.id}
 
 Everything stays up for a look. Ctrl-C stops it.`);
 } catch (error) {

@@ -31,9 +31,21 @@ export interface Embedded extends RunningApi {
   readonly stack: RunningStack;
 }
 
+/** An API key and TLS are for a server of the owner's: the embedded one has neither. */
+function forTheServer(given: Config, log: Logger): Config {
+  if (given.TEMPORAL_ADDRESS !== undefined) return given;
+  if (given.TEMPORAL_API_KEY !== undefined || given.TEMPORAL_TLS !== undefined) {
+    log.warn(
+      'TEMPORAL_API_KEY and TEMPORAL_TLS are not used: without TEMPORAL_ADDRESS the Temporal server is the embedded one',
+    );
+  }
+  return { ...given, TEMPORAL_API_KEY: undefined, TEMPORAL_TLS: undefined };
+}
+
 /** Everything in one go: Temporal, MongoDB, and the api with one worker in this process, over one data folder. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
-  const { config, log, shutdown, onProgress, temporalPort, temporalUiPort, mongodbPort } = options;
+  const { log, shutdown, onProgress, temporalPort, temporalUiPort, mongodbPort } = options;
+  const config = forTheServer(options.config, log);
   const workflowBundlePath = await findWorkflowBundle();
   const stack = await startStack({
     dataDir: config.FLATLANE_DATA,

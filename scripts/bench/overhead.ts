@@ -69,7 +69,7 @@ async function measure(world: BenchWorld, target: Target, requests: number, time
   const at50 = await runLoad(target, requests * times, 50);
   const after = await cpuMs(world);
   const spent = (name: string): number =>
-    (((after.get(name) ?? 0) - (before.get(name) ?? 0)) / (requests * times)) * 1000;
+    (((after.get(name) ?? 0) - (before.get(name) ?? 0)) / at50.latenciesMs.length) * 1000;
   return {
     median: quantile(one.latenciesMs, 0.5),
     p95: quantile(one.latenciesMs, 0.95),

@@ -7,14 +7,23 @@ import { join } from 'node:path';
 import { MongoBinary } from 'mongodb-memory-server-core';
 import { DryMongoBinary } from 'mongodb-memory-server-core/lib/util/DryMongoBinary.js';
 import { MongoBinaryDownloadUrl } from 'mongodb-memory-server-core/lib/util/MongoBinaryDownloadUrl.js';
+import { EnvHttpProxyAgent, fetch } from 'undici';
 
 /** The downloader tries again for long; where there is no way out, the start must go on soon. */
 const REACH_LIMIT_MS = 10_000;
 
+/**
+ * With any other value the downloader takes the archive from whoever answers, and the MD5 of it from the same place
+ * (rejectUnauthorized in its MongoBinaryDownload.js, 11.3.0).
+ */
+process.env.npm_config_strict_ssl = 'true';
+
 async function main(folder, version) {
   const options = { ...(await DryMongoBinary.generateOptions({ version, downloadDir: folder })), checkMD5: true };
   const url = await new MongoBinaryDownloadUrl(options).getDownloadUrl();
-  const reached = await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(REACH_LIMIT_MS) }).catch((cause) => {
+  // The downloader goes through the proxy of the environment by itself; `fetch` does not.
+  const asked = { method: 'HEAD', signal: AbortSignal.timeout(REACH_LIMIT_MS), dispatcher: new EnvHttpProxyAgent() };
+  const reached = await fetch(url, asked).catch((cause) => {
     throw new Error(`${new URL(url).host} is out of reach: ${cause.cause?.message ?? cause.message}`, { cause });
   });
   if (!reached.ok) throw new Error(`${url} answered with status ${reached.status}`);

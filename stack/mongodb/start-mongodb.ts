@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Logger } from '../../core/log.ts';
 import type { OnProgress } from '../progress.ts';
@@ -11,6 +11,9 @@ import { findStoredEngine, MONGODB_ADVICE, mongodbWays, type MongodbTool } from 
 
 /** A mongod writes its cache out at the end; what it has acknowledged is in its journal already. */
 const GRACE_MS = 15_000;
+
+/** Beside the store. An older mongod cannot open what a newer one has had. */
+const VERSION_FILE = 'mongod.version';
 
 /** Up in half a second with 220 MB; a compiler of one tier and a simple collector suit a small server best. */
 const JVM_FLAGS = ['-Xmx192m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:+ExitOnOutOfMemoryError'];
@@ -44,7 +47,12 @@ async function findAndStart(options: MongodbOptions, cache: ToolCache): Promise<
   const stores = { wiredTiger: join(folder, 'wiredtiger'), h2: join(folder, 'h2', 'store.mv') };
   const { tool, how } = await resolveChain({
     part: 'MongoDB',
-    ways: mongodbWays(uri === undefined ? null : { uri, ping }, findStoredEngine(stores), cache),
+    ways: mongodbWays(
+      uri === undefined ? null : { uri, ping },
+      findStoredEngine(stores),
+      cache,
+      await readStoredVersion(folder),
+    ),
     advice: MONGODB_ADVICE,
   });
   if (tool.kind === 'yours') return externalPart(how, uri ?? '');
@@ -52,7 +60,7 @@ async function findAndStart(options: MongodbOptions, cache: ToolCache): Promise<
   const store = tool.kind === 'mongod' ? stores.wiredTiger : stores.h2;
   await mkdir(tool.kind === 'mongod' ? store : dirname(store), { recursive: true, mode: 0o700 });
   const address = (port: number): string => `mongodb://127.0.0.1:${port}/?directConnection=true`;
-  return startEmbedded({
+  const running = await startEmbedded({
     name: 'mongodb',
     how,
     dataDir: options.dataDir,
@@ -69,6 +77,14 @@ async function findAndStart(options: MongodbOptions, cache: ToolCache): Promise<
     onLost: options.onLost,
     log,
   });
+  if (tool.kind === 'mongod') await writeFile(join(folder, VERSION_FILE), tool.version.join('.'), { mode: 0o600 });
+  return running;
+}
+
+/** The version of the mongod that had the store last; null where none had it, or one of before this was noted. */
+async function readStoredVersion(folder: string): Promise<readonly number[] | null> {
+  const text = await readFile(join(folder, VERSION_FILE), 'utf8').catch(() => '');
+  return /^\d+\.\d+\.\d+$/.test(text) ? text.split('.').map(Number) : null;
 }
 
 function serverCommand(

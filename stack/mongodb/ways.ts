@@ -24,7 +24,7 @@ const MONGOD = process.platform === 'win32' ? 'mongod.exe' : 'mongod';
 
 export type MongodbTool =
   | { readonly kind: 'yours' }
-  | { readonly kind: 'mongod'; readonly path: string }
+  | { readonly kind: 'mongod'; readonly path: string; readonly version: readonly number[] }
   | { readonly kind: 'standIn'; readonly java: string; readonly classPath: string };
 
 /** Which server made the store in the data folder; only that one can open it. */
@@ -38,11 +38,30 @@ interface Yours {
   readonly ping: PingMongodb | undefined;
 }
 
-/** The ways to a MongoDB, cheapest first. A store that is there decides which servers come into question. */
-export function mongodbWays(yours: Yours | null, stored: StoredEngine, cache: ToolCache): readonly Way<MongodbTool>[] {
+/**
+ * The ways to a MongoDB, cheapest first. A store that is there decides which servers come into question.
+ * @param storedVersion of the mongod that had the store last; null where that is not known
+ */
+export function mongodbWays(
+  yours: Yours | null,
+  stored: StoredEngine,
+  cache: ToolCache,
+  storedVersion: readonly number[] | null = null,
+): readonly Way<MongodbTool>[] {
   const platform = `${process.platform}-${process.arch}`;
   const downloadKey = `mongod-${MONGOD_VERSION}-official-${platform}`;
   const standInKey = `mongo-java-server-${standInHash()}`;
+  const officialVersion = MONGOD_VERSION.split('.').map(Number);
+  const official = (folder: string): MongodbTool => ({
+    kind: 'mongod',
+    path: join(folder, MONGOD),
+    version: officialVersion,
+  });
+  const mayOpen = (version: readonly number[]): boolean =>
+    stored !== 'wiredTiger' || storedVersion === null || isAtLeast(version, storedVersion.slice(0, 2));
+  const isOlder = (which: string): { reason: string } => ({
+    reason: `${which}, and the data folder's store was last open in ${storedVersion?.join('.')}: an older mongod cannot open it`,
+  });
   const keptForH2 = { reason: 'the data folder holds a store of the embedded stand-in, which mongod cannot open' };
 
   return [
@@ -64,25 +83,28 @@ export function mongodbWays(yours: Yours | null, stored: StoredEngine, cache: To
         const path = await findOnPath('mongod');
         if (path === null) return { reason: 'there is none' };
         const version = await readVersion(path, ['--version'], MONGOD_PATTERN);
-        if (isAtLeast(version, LEAST_MONGOD)) return { tool: { kind: 'mongod', path } };
-        return { reason: `${path} is ${version.join('.')}; ${LEAST_MONGOD.join('.')} or newer is needed` };
+        const which = `${path} is ${version.join('.')}`;
+        if (!isAtLeast(version, LEAST_MONGOD))
+          return { reason: `${which}; ${LEAST_MONGOD.join('.')} or newer is needed` };
+        return mayOpen(version) ? { tool: { kind: 'mongod', path, version } } : isOlder(which);
       },
     },
     {
       name: 'the official download of MongoDB',
       findCached: async () => {
-        const folder = stored === 'h2' ? null : await cache.find(downloadKey);
-        return folder === null ? null : { kind: 'mongod', path: join(folder, MONGOD) };
+        const folder = stored === 'h2' || !mayOpen(officialVersion) ? null : await cache.find(downloadKey);
+        return folder === null ? null : official(folder);
       },
       find: async () => {
         if (stored === 'h2') return keptForH2;
+        if (!mayOpen(officialVersion)) return isOlder(`it is ${MONGOD_VERSION}`);
         const folder = await cache.ensure({
           key: downloadKey,
           title: `Downloading MongoDB ${MONGOD_VERSION}`,
           hint: '100 to 200 MB, once; to skip it, install mongod or set MONGODB_URI',
           build: (temporary) => downloadMongod(temporary),
         });
-        return { tool: { kind: 'mongod', path: join(folder, MONGOD) } };
+        return { tool: official(folder) };
       },
     },
     {

@@ -3,6 +3,7 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
 import { z } from 'zod';
 import { runCommand } from '../run-command.ts';
 
@@ -56,10 +57,14 @@ function downloadUrl(address: string, version: string): string {
   return `${address}/v${version}?${new URLSearchParams({ platform, arch, format: 'tar.gz' }).toString()}`;
 }
 
-/** @param limitMs for the whole answer, its body included. */
+/**
+ * Goes through the proxy of the environment, if it names one.
+ * @param limitMs for the whole answer, its body included.
+ */
 async function get(url: string, limitMs: number): Promise<Response> {
   const { host } = new URL(url);
-  const response = await fetch(url, { signal: AbortSignal.timeout(limitMs) }).catch((cause: Error) => {
+  const asked = { signal: AbortSignal.timeout(limitMs), dispatcher: new EnvHttpProxyAgent() };
+  const response = await fetch(url, asked).catch((cause: Error) => {
     const reason = cause.cause instanceof Error ? cause.cause.message : cause.message;
     throw new Error(`${host} is out of reach: ${reason}`, { cause });
   });

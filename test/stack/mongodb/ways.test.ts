@@ -34,8 +34,8 @@ async function installMongod(version: string): Promise<string> {
   return folder;
 }
 
-async function reasonsOf(stored: 'wiredTiger' | 'h2' | null): Promise<string[]> {
-  const attempts = mongodbWays(null, stored, emptyCache).map(async (way) => {
+async function reasonsOf(stored: 'wiredTiger' | 'h2' | null, storedVersion?: number[]): Promise<string[]> {
+  const attempts = mongodbWays(null, stored, emptyCache, storedVersion).map(async (way) => {
     const attempt = await way.find().catch((cause: Error) => ({ reason: cause.message }));
     return 'reason' in attempt ? attempt.reason : `works: ${way.name}`;
   });
@@ -59,7 +59,7 @@ describe('the ways to a MongoDB', () => {
   it('takes a mongod on PATH that is new enough', async () => {
     const folder = await installMongod('8.0.4');
     const attempt = await mongodbWays(null, null, emptyCache)[1]?.find();
-    expect(attempt).toEqual({ tool: { kind: 'mongod', path: join(folder, 'mongod') } });
+    expect(attempt).toEqual({ tool: { kind: 'mongod', path: join(folder, 'mongod'), version: [8, 0, 4] } });
   });
 
   it('passes over a mongod that the driver does not talk to', async () => {
@@ -74,6 +74,29 @@ describe('the ways to a MongoDB', () => {
       Array(2).fill('the data folder holds a store of the embedded stand-in, which mongod cannot open'),
     );
     expect((await reasonsOf('wiredTiger'))[3]).toBe('the data folder holds a store of mongod, which it cannot open');
+  });
+
+  it('passes over a mongod that is older than the one that had the store', async () => {
+    const folder = await installMongod('7.0.20');
+    const [, onPath] = await reasonsOf('wiredTiger', [8, 2, 6]);
+    expect(onPath).toBe(
+      `${join(folder, 'mongod')} is 7.0.20, and the data folder's store was last open in 8.2.6: an older mongod cannot open it`,
+    );
+    expect((await reasonsOf('wiredTiger', [8, 3, 0]))[2]).toMatch(/^it is 8\.2\.6, and the data folder's store was/);
+    expect((await reasonsOf('wiredTiger', [7, 0, 25]))[1]).toBe('works: `mongod` on PATH');
+  });
+
+  it('remembers which mongod had the store', async () => {
+    await installMongod('8.0.4');
+    const dataDir = await createTemporaryFolder();
+    const start = () => startMongodb({ dataDir, log: createLogger('silent', 'test'), onProgress: () => undefined });
+    await (await start()).stop();
+    await installMongod('7.0.20');
+    // No place for tools, so that none is fetched.
+    const file = join(dataDir, 'file');
+    await writeFile(file, '');
+    vi.stubEnv('XDG_CACHE_HOME', file);
+    await expect(start()).rejects.toThrow("is 7.0.20, and the data folder's store was last open in 8.0.4");
   });
 
   it('runs a mongod on the data folder, on the loopback address', async () => {
