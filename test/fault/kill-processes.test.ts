@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApart, type Apart } from '../support/apart.ts';
-import { flawless, killCodex, pidOf, runThroughFaults, type FaultRun } from '../support/fault-run.ts';
+import { flawless, killCodex, killServer, pidOf, runThroughFaults, type FaultRun } from '../support/fault-run.ts';
 
 const MODEL = 'gpt-5.5';
 /** Long enough that lines are on their way when a process is killed. */
@@ -97,9 +97,9 @@ describe('a batch of 500 lines and more', { timeout: 240_000 }, () => {
   });
 
   it('comes out whole when MongoDB is killed in the middle', async () => {
-    const { batch, check, wasted } = await runWithFault('kill -9 of MongoDB', 500, 100, async () => {
-      process.kill(pidOf(apart.mongodb), 'SIGKILL');
-    });
+    const { batch, check, wasted } = await runWithFault('kill -9 of MongoDB', 500, 100, () =>
+      killServer(apart.mongodb),
+    );
     expect(batch.status).toBe('completed');
     expect(batch.request_counts).toEqual({ total: 500, completed: 500, failed: 0 });
     expect(check).toMatchObject(flawless(500));
@@ -125,9 +125,7 @@ describe('a batch of 500 lines and more', { timeout: 240_000 }, () => {
   });
 
   it('comes out whole when the Temporal server is killed in the middle', async () => {
-    const { batch, check } = await runWithFault('kill -9 of Temporal', 500, 100, async () => {
-      process.kill(pidOf(apart.temporal), 'SIGKILL');
-    });
+    const { batch, check } = await runWithFault('kill -9 of Temporal', 500, 100, () => killServer(apart.temporal));
     expect(batch.status).toBe('completed');
     expect(check).toMatchObject(flawless(500));
   });

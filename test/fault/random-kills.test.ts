@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApart, type Apart } from '../support/apart.ts';
-import { flawless, killCodex, pidOf, runThroughFaults } from '../support/fault-run.ts';
+import { flawless, killCodex, killServer, runThroughFaults } from '../support/fault-run.ts';
 
 const MODEL = 'gpt-5.5';
 const LINES = 2_000;
@@ -31,8 +31,8 @@ describe('a batch of 2,000 lines', () => {
       await apart.startWorker();
     },
     codex: async () => void (await killCodex(apart)),
-    temporal: async () => void process.kill(pidOf(apart.temporal), 'SIGKILL'),
-    mongodb: async () => void process.kill(pidOf(apart.mongodb), 'SIGKILL'),
+    temporal: () => killServer(apart.temporal),
+    mongodb: () => killServer(apart.mongodb),
   };
 
   it('comes out whole when every part is killed again and again, at any moment', { timeout: 400_000 }, async () => {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { toFile, type OpenAI } from 'openai';
 import type { Apart } from './apart.ts';
 import { batchLine, checkFinishedBatch, isOver, lineIds, waitForBatch, type CheckedBatch } from './batch-run.ts';
@@ -69,7 +70,9 @@ async function run(apart: Apart, { name, model, lines, strikes }: Faults): Promi
     if (isOver(seen)) throw new Error(`the batch was over before ${at} lines were seen`);
     const struckAt = performance.now();
     await strike();
-    await waitForBatch(client, id, (batch) => isOver(batch) || done(batch) > done(seen));
+    // Lines that were counted late, or were through already, are no sign that anything works again.
+    const struck = await waitForBatch(client, id, () => true);
+    await waitForBatch(client, id, (batch) => isOver(batch) || done(batch) > done(struck));
     recoverySeconds = Math.max(recoverySeconds, (performance.now() - struckAt) / 1000);
   }
   const batch = await waitForBatch(client, id, isOver);
@@ -101,6 +104,13 @@ export async function killCodex(apart: Apart): Promise<number> {
     killed += 1;
   }
   return killed;
+}
+
+/** SIGKILL to a server of the test's own. Returns when another process has taken its place. */
+export async function killServer(part: { readonly pid: number | null }): Promise<void> {
+  const pid = pidOf(part);
+  process.kill(pid, 'SIGKILL');
+  while (part.pid === null || part.pid === pid) await sleep(10);
 }
 
 /** The process id of a server of the test's own. */

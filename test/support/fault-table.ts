@@ -6,7 +6,7 @@ import { formatTable } from '../../scripts/table.ts';
 export interface FaultRow {
   readonly fault: string;
   readonly lines: number;
-  /** Seconds from the fault to the next line that came through; the longest, where there were several. */
+  /** Seconds from the fault to the next line that came through with everything running again; the longest, where there were several. */
   readonly recoverySeconds: number;
   readonly lost: number;
   readonly twice: number;
