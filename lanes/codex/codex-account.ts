@@ -68,7 +68,10 @@ export interface LoginResult extends LoginEnd {
 
 export interface CodexAccount {
   readonly lane: Lane;
-  /** Starts the process and looks at the sign-in. @throws Error if the CLI is missing, not the pinned one, or does not start. */
+  /**
+   * Starts the process and looks at the sign-in; one that runs already is only looked at.
+   * @throws Error if the CLI is missing, not the pinned one, or does not start; after `stop` always
+   */
   start(): Promise<AccountStatus>;
   stop(): Promise<void>;
   status(): AccountStatus;
