@@ -27,6 +27,8 @@ interface HostPlanLaneDeps {
   readonly selfTest: Promise<string | undefined>;
   /** Another way to make the account; the Codex CLI unless set. */
   readonly createAccount?: typeof createCodexAccount;
+  /** How long after a start in vain the next one comes; half a minute unless set. */
+  readonly startAgainMs?: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -40,7 +42,7 @@ const START_AGAIN_MS = 30_000;
  * @throws Error when another process has the account's home, or its access token was sealed with another master key
  */
 export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promise<Hosted> {
-  const { lanes, clock } = deps;
+  const { lanes, clock, startAgainMs = START_AGAIN_MS } = deps;
   const { _id: laneId, alias } = doc;
   const log = deps.log.child({ laneId, lane: alias });
   const health = createLaneHealth({ laneId, kind: 'plan', lanes, clock, random: Math.random, log }, doc);
@@ -49,6 +51,9 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
   const accessToken = doc.sealedKey === null ? undefined : deps.secretBox.open(doc.sealedKey, laneSecretPlace(laneId));
   let lost = false;
   let isHomeLost = false;
+  let isStopped = false;
+  /** Until the account is taken in, or waits for its owner to sign in: a later start would make that code void. */
+  let isStartDue = true;
   const unlock = await lockHome(deps.dataDir, laneId, () => {
     log.error('the lock of an account’s home was lost; its process is ended and started anew');
     lost = true;
@@ -109,6 +114,7 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
   const signIn = async (): Promise<void> => {
     const offer = await account.login.start();
     await lanes.setLogin(laneId, offer);
+    isStartDue = false;
     log.info({ verificationUrl: offer.verificationUrl }, 'an account waits for its owner to sign in');
   };
 
@@ -167,21 +173,23 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
       return status.state === 'needs_login' ? health.change('needs_login', { why }) : serveOn();
     }),
   );
+  /** Tried again until all of it has worked. A Codex process that runs since an earlier try is the one that it goes on with. */
   const start = async (): Promise<void> => {
-    if (isHomeLost) return;
+    if (isHomeLost || isStopped || !isStartDue) return;
     handledWish = current.loginWish;
     try {
       // A code of an earlier process is dead.
       await lanes.setLogin(laneId, null);
       await takeIn(await account.start());
+      isStartDue = false;
     } catch (error) {
-      if (isHomeLost) return;
+      if (isHomeLost || isStopped) return;
       log.warn({ err: error }, 'an account could not be started; trying again');
-      startAgain = setTimeout(() => chore('start', start), START_AGAIN_MS);
+      startAgain = setTimeout(() => chore('start', start), startAgainMs);
       const state = health.state === 'signing_in' ? 'signing_in' : 'unhealthy';
       await health.change(state, {
         why: 'its Codex process could not be started',
-        until: clock.now() + START_AGAIN_MS,
+        until: clock.now() + startAgainMs,
       });
     }
   };
@@ -244,6 +252,7 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
       }
     },
     async stop() {
+      isStopped = true;
       watch.stop();
       clearTimeout(startAgain);
       await account.stop();

@@ -19,6 +19,7 @@ import { createDeviceLogin, type LoginEnd, type LoginOffer } from './device-logi
 import { createKeptProcess } from './keep-alive.ts';
 import { mergePlanWindows, UNKNOWN_WINDOWS, type PlanWindows } from './plan-windows.ts';
 import type { RpcClient, RpcNotification } from './rpc-client.ts';
+import { createSignInCheck } from './sign-in-check.ts';
 
 /** A process that was lost is back within half a second: a sign-in that is asked for in between waits for it. */
 const LOGIN_PROCESS_WAIT_MS = 10_000;
@@ -68,7 +69,10 @@ export interface LoginResult extends LoginEnd {
 
 export interface CodexAccount {
   readonly lane: Lane;
-  /** Starts the process and looks at the sign-in. @throws Error if the CLI is missing, not the pinned one, or does not start. */
+  /**
+   * Starts the process and looks at the sign-in; one that runs already is only looked at.
+   * @throws Error if the CLI is missing, not the pinned one, or does not start; after `stop` always
+   */
   start(): Promise<AccountStatus>;
   stop(): Promise<void>;
   status(): AccountStatus;
@@ -98,9 +102,6 @@ export function createCodexAccount(options: CodexAccountOptions): CodexAccount {
   let models: readonly PlanModel[] = [];
   let prepared: { binary: CodexBinary; settings: readonly string[] } | undefined;
   let stopped = true;
-  /** Since the last answer: a second refusal after a refresh of the tokens means that the sign-in is over. */
-  let refreshedInVain = false;
-  let refreshing: Promise<void> | undefined;
   let lastAuth: 'ready' | 'needs_login' | undefined;
 
   /** Found once: a process that is started again comes back 150 ms sooner. */
@@ -181,32 +182,21 @@ export function createCodexAccount(options: CodexAccountOptions): CodexAccount {
 
   const afterLogin = async (end: LoginEnd): Promise<void> => {
     try {
-      refreshedInVain = false;
-      if (end.success) await lookAtSignIn(running());
+      if (end.success) {
+        signInCheck.renewed();
+        await lookAtSignIn(running());
+      }
     } catch (cause) {
       log.warn({ err: cause }, 'the account could not be read after its login');
     }
     for (const listener of loginListeners) listener({ ...end, status: status() });
   };
 
-  /** One refresh for all turns that were refused at the same time, and none in a row. */
-  const onUnauthorized = (): Promise<void> => {
-    refreshing ??= refreshSignIn().finally(() => {
-      refreshing = undefined;
-    });
-    return refreshing;
-  };
-
-  const refreshSignIn = async (): Promise<void> => {
-    if (refreshedInVain) return setSignedIn(null);
-    refreshedInVain = true;
-    try {
-      setSignedIn(await readAccount(running(), true));
-    } catch (cause) {
-      log.warn({ err: cause }, 'the sign-in could not be refreshed');
-      setSignedIn(null);
-    }
-  };
+  const signInCheck = createSignInCheck({
+    refresh: async () => readAccount(running(), true),
+    onFound: setSignedIn,
+    log,
+  });
 
   const configWarnings = (): readonly string[] => kept.current()?.configWarnings() ?? [];
 
@@ -239,10 +229,7 @@ export function createCodexAccount(options: CodexAccountOptions): CodexAccount {
     process: (waitMs) => kept.get(waitMs),
     models: () => models,
     windows: () => windows,
-    onAnswered: () => {
-      refreshedInVain = false;
-    },
-    onUnauthorized,
+    signInCheck,
   });
 
   return {

@@ -8,6 +8,7 @@ import { exhaustedUntil, type PlanWindows } from './plan-windows.ts';
 import { planTurn, type PlannedTurn } from './plan-turn.ts';
 import { isRefusal, type Refusal } from './refusal.ts';
 import { runTurn, type TurnResult } from './run-turn.ts';
+import type { SignInCheck } from './sign-in-check.ts';
 
 /** A process that was lost is back within half a second; one that is not within this time is not coming soon. */
 const PROCESS_WAIT_MS = 5_000;
@@ -24,9 +25,7 @@ export interface CodexLaneDeps {
   readonly process: (waitMs: number) => Promise<CodexProcess | undefined>;
   readonly models: () => readonly PlanModel[];
   readonly windows: () => PlanWindows;
-  readonly onAnswered: () => void;
-  /** The sign-in was refused. Resolves when it has been looked into. */
-  readonly onUnauthorized: () => Promise<void>;
+  readonly signInCheck: Pick<SignInCheck, 'begin'>;
 }
 
 /** The plan lane of one account. */
@@ -39,14 +38,15 @@ export function createCodexLane(deps: CodexLaneDeps): Lane {
     if ('class' in plan) return failedOutcome(plan, UNTOUCHED);
     const process = await deps.process(Math.min(PROCESS_WAIT_MS, call.deadlineAt - deps.clock.now()));
     if (process === undefined) return unavailable('the Codex process is not running');
+    const signIn = deps.signInCheck.begin();
     const result = await run(process, call, plan);
     if (result.ok) {
-      deps.onAnswered();
+      signIn.answered();
       return { ok: true, body: result.body, usage: result.usage, ignoredParams: plan.request.ignoredParams };
     }
     if (result.failure.class === 'unauthorized') {
-      await deps.onUnauthorized();
-      // A refresh that worked leaves the account signed in: this request goes on elsewhere, and the lane stays open.
+      await signIn.refused();
+      // With fresh tokens the account is signed in: this request goes on elsewhere, and the lane stays open.
       if (deps.closedBecause() === undefined) return refreshed(result);
     }
     const until =
@@ -92,7 +92,7 @@ function unavailable(reason: string): LaneOutcome {
   return failedOutcome({ class: 'lane_unavailable', reason }, UNTOUCHED);
 }
 
-/** The next refusal in a row ends in `needs_login`, so this can not go round in circles. */
+/** A turn that begins now and is refused as well ends in `needs_login`, so this can not go round in circles. */
 function refreshed({ answerStarted, reachedUpstream }: TurnResult & { ok: false }): LaneOutcome {
   const reason = 'the sign-in was refused, and has been refreshed';
   return failedOutcome({ class: 'lane_unavailable', reason, upstreamStatus: 401 }, { answerStarted, reachedUpstream });

@@ -3,7 +3,10 @@ import type { CodexProcess } from './codex-process.ts';
 
 /** Keeps one Codex process running: notices its end at once and starts the next one. */
 export interface KeptProcess {
-  /** Starts the first process. @throws Error if it does not start. */
+  /**
+   * Starts the process. One that runs, or is just coming up, is not joined by another: `onUp` looks at it anew.
+   * @throws Error if it does not start, or can not be looked at, which ends it; after `stop` always
+   */
   start(): Promise<CodexProcess>;
   /** The running process, or the next one if it comes within `waitMs`; undefined when it does not. */
   get(waitMs: number): Promise<CodexProcess | undefined>;
@@ -41,22 +44,29 @@ export function createKeptProcess(deps: {
     waiting.clear();
   };
 
+  const assertWanted = (): void => {
+    if (stopped) throw new Error(BEING_STOPPED);
+  };
+
+  const lookAt = async (process: CodexProcess): Promise<void> => {
+    try {
+      assertWanted();
+      await onUp(process);
+      assertWanted();
+    } catch (cause) {
+      await process.stop();
+      throw cause;
+    }
+  };
+
   const launch = async (): Promise<CodexProcess> => {
     const process = await startProcess();
     const startedAt = performance.now();
     comingUp = process;
     try {
-      if (stopped) throw new Error(BEING_STOPPED);
-      await onUp(process);
-    } catch (cause) {
-      await process.stop();
-      throw cause;
+      await lookAt(process);
     } finally {
       comingUp = undefined;
-    }
-    if (stopped) {
-      await process.stop();
-      throw new Error(BEING_STOPPED);
     }
     current = process;
     release(process);
@@ -70,11 +80,21 @@ export function createKeptProcess(deps: {
     return process;
   };
 
+  /** One at a time: all processes of a home have the same refresh token, and it can be used once. */
+  const launchOnce = (): Promise<CodexProcess> => {
+    starting ??= launch().finally(() => {
+      starting = undefined;
+    });
+    return starting;
+  };
+
   const again = (): void => {
+    clearTimeout(timer);
     timer = setTimeout(() => {
+      // A start that was asked for meanwhile was faster.
+      if (current !== undefined) return;
       delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS);
-      starting = launch();
-      starting.catch((cause: unknown) => {
+      launchOnce().catch((cause: unknown) => {
         if (stopped) return;
         log.error({ err: cause, againInMs: delayMs }, 'the Codex process does not start');
         again();
@@ -84,8 +104,11 @@ export function createKeptProcess(deps: {
 
   return {
     async start() {
-      starting = launch();
-      return starting;
+      assertWanted();
+      if (current === undefined) return launchOnce();
+      const running = current;
+      await lookAt(running);
+      return running;
     },
     current: () => current,
     get(waitMs) {

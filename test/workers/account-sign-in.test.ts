@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../core/clock.ts';
 import type { LaneOutcome } from '../../core/lane-port.ts';
 import { createSecretBox, newMasterKey } from '../../core/secret-box.ts';
@@ -13,7 +13,8 @@ import { hostPlanLane } from '../../workers/host-plan-lane.ts';
 import type { Hosted } from '../../workers/hosted.ts';
 import { startChatgptBackend, type ChatgptBackend } from '../standins/chatgpt/backend.ts';
 import { openTestDatabase, type TestDatabase } from '../support/mongodb.ts';
-import { plantLaneDoc, silentLog } from '../support/planted.ts';
+import { PATIENT } from '../support/patience.ts';
+import { keptLog, plantLaneDoc, silentLog } from '../support/planted.ts';
 
 let database: TestDatabase;
 let stores: ReturnType<typeof createStores>;
@@ -36,7 +37,11 @@ afterEach(async () => {
 });
 
 /** Adds an account and hosts it, as a worker does. */
-async function host(laneId: string, given: Partial<LaneDoc> = {}): Promise<void> {
+async function host(
+  laneId: string,
+  given: Partial<LaneDoc> = {},
+  otherwise: Partial<Parameters<typeof hostPlanLane>[0]> = {},
+): Promise<void> {
   const doc = plantLaneDoc(laneId, { kind: 'plan', state: 'signing_in', models: [], loginWish: 1, ...given });
   if ((await stores.lanes.find(laneId)) === null) await stores.lanes.insert(doc);
   const deps = {
@@ -49,6 +54,7 @@ async function host(laneId: string, given: Partial<LaneDoc> = {}): Promise<void>
     selfTest: Promise.resolve(undefined),
     clock: systemClock,
     log: silentLog,
+    ...otherwise,
   };
   hosted.set(laneId, await hostPlanLane(deps, (await stores.lanes.find(laneId)) ?? doc));
 }
@@ -92,15 +98,20 @@ function ask(laneId: string): Promise<LaneOutcome> | undefined {
   });
 }
 
-/** The Codex process of an account: a child of ours that reads its catalogue in the account's folder. */
-function codexOf(laneId: string): number {
+/** The Codex processes of an account: children of ours that read their catalogue in the account's folder. */
+function codexesOf(laneId: string): number[] {
   const folder = join(dataDir, 'accounts', laneId);
   const processes = execFileSync('ps', ['-axo', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n');
-  const found = processes
+  return processes
     .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
-    .find((match) => Number(match?.[2]) === process.pid && match?.[3]?.includes(folder));
-  if (found === undefined) throw new Error('The account has no Codex process.');
-  return Number(found?.[1]);
+    .filter((match) => Number(match?.[2]) === process.pid && match?.[3]?.includes(folder))
+    .map((match) => Number(match?.[1]));
+}
+
+function codexOf(laneId: string): number {
+  const [pid] = codexesOf(laneId);
+  if (pid === undefined) throw new Error('The account has no Codex process.');
+  return pid;
 }
 
 describe('a sign-in of an account', () => {
@@ -141,6 +152,51 @@ describe('a sign-in of an account', () => {
     const next = await codeOf('home', code);
     chatgpt.approve(next, 'home');
     await until('home', ({ state }) => state === 'ready');
+  });
+});
+
+describe('a start that fails when the Codex process is up', () => {
+  const triesOf = (lines: readonly string[]): number => lines.filter((line) => line.includes('trying again')).length;
+
+  it('goes on with that process until OpenAI gives out a code, and nothing of it is left after a stop', async () => {
+    chatgpt.failCodes(503);
+    const { log, lines } = keptLog();
+    await host('home', {}, { log, startAgainMs: 100 });
+    await vi.waitFor(() => expect(triesOf(lines)).toBe(1), PATIENT);
+    const before = codexesOf('home');
+    expect(before).toHaveLength(1);
+    await vi.waitFor(() => expect(triesOf(lines)).toBeGreaterThan(3), PATIENT);
+    expect(codexesOf('home')).toEqual(before);
+
+    chatgpt.failCodes(undefined);
+    await signIn('home', 'home');
+    await until('home', ({ state }) => state === 'ready');
+    expect(await ask('home')).toMatchObject({ ok: true });
+    await hosted.get('home')?.stop();
+    expect(codexesOf('home')).toEqual([]);
+  });
+
+  it('goes on with that process until the database is back', async () => {
+    await host('home');
+    await signIn('home', 'home');
+    await until('home', ({ state }) => state === 'ready');
+    await hosted.get('home')?.stop();
+
+    const away = ['list', 'setAccount', 'transition', 'transition'];
+    const lanes = new Proxy(stores.lanes, {
+      get(store, name: keyof typeof stores.lanes) {
+        if (name !== away[0]) return store[name];
+        away.shift();
+        return () => Promise.reject(new Error('The database is away.'));
+      },
+    });
+    await host('home', {}, { lanes, startAgainMs: 100 });
+    await vi.waitFor(() => expect(codexesOf('home')).toHaveLength(1), PATIENT);
+    const before = codexesOf('home');
+    await vi.waitFor(() => expect(away).toEqual([]), PATIENT);
+    await until('home', ({ state, until: end }) => state === 'ready' && end === null);
+    expect(await ask('home')).toMatchObject({ ok: true });
+    expect(codexesOf('home')).toEqual(before);
   });
 });
 

@@ -71,6 +71,23 @@ describe('an account', () => {
     expect(under.account.status().state).toBe('needs_login');
   });
 
+  it('stays open when a turn is refused late, and needs a login when the next one is refused too', async () => {
+    await under.account.start();
+    await signIn(under);
+    const refreshed = { ok: false, failure: { class: 'lane_unavailable', upstreamStatus: 401 } };
+    // Sent with the same tokens; the refusal of the second comes when they are refreshed already.
+    const refuseTwo = (): Promise<unknown[]> =>
+      Promise.all(['[[status:401]]', '[[status:401]] [[delay:1000]]'].map((text) => under.complete(says(text))));
+    expect(await refuseTwo()).toMatchObject([refreshed, refreshed]);
+    expect(under.account.status().state).toBe('ready');
+    expect(textOf(await under.complete(says('x')))).toBe('echo: x');
+
+    expect(await refuseTwo()).toMatchObject([refreshed, refreshed]);
+    expect(await under.complete(says('[[status:401]]'))).toMatchObject({ failure: { class: 'unauthorized' } });
+    expect(under.account.status().state).toBe('needs_login');
+    expect(under.heard.auth).toEqual(['needs_login', 'ready', 'needs_login']);
+  });
+
   it('signs out: the tokens are taken back, and it takes nothing more', async () => {
     await under.account.start();
     await signIn(under);

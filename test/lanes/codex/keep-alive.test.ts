@@ -107,7 +107,60 @@ describe('createKeptProcess', () => {
     await keeper.start();
     await keeper.stop();
     await vi.advanceTimersByTimeAsync(60_000);
+    await expect(keeper.start()).rejects.toThrow('is being stopped');
     expect(started()).toBe(1);
     expect(await keeper.get(1_000)).toBeUndefined();
+  });
+});
+
+describe('a second start', () => {
+  it('goes on with the process that runs, looked at anew', async () => {
+    const first = fakeProcess(1);
+    const onUp = vi.fn(async () => undefined);
+    const { keeper, started } = kept([async () => first, async () => fakeProcess(2)], onUp);
+    await keeper.start();
+    expect(await keeper.start()).toBe(first);
+    expect(started()).toBe(1);
+    expect(onUp).toHaveBeenCalledTimes(2);
+  });
+
+  it('waits for the process that comes up', async () => {
+    const first = fakeProcess(1);
+    const { keeper, started } = kept([async () => first, async () => fakeProcess(2)]);
+    expect(await Promise.all([keeper.start(), keeper.start()])).toEqual([first, first]);
+    expect(started()).toBe(1);
+  });
+
+  it('takes the place of one that waits for its time', async () => {
+    const [first, second] = [fakeProcess(1), fakeProcess(2)];
+    const { keeper, started } = kept([async () => first, async () => second, async () => fakeProcess(3)]);
+    await keeper.start();
+    await first.die();
+    expect(await keeper.start()).toBe(second);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(started()).toBe(2);
+    expect(keeper.current()).toBe(second);
+  });
+
+  it('leaves it to the one that waits for its time when it fails', async () => {
+    const [first, third] = [fakeProcess(1), fakeProcess(3)];
+    const { keeper } = kept([async () => first, () => Promise.reject(new Error('not now')), async () => third]);
+    await keeper.start();
+    await first.die();
+    await expect(keeper.start()).rejects.toThrow('not now');
+    await vi.advanceTimersByTimeAsync(100);
+    expect(keeper.current()).toBe(third);
+  });
+
+  it('ends the process that runs when it can not be looked at, and another one comes', async () => {
+    const [first, second] = [fakeProcess(1), fakeProcess(2)];
+    const onUp = vi.fn(async () => undefined);
+    const { keeper } = kept([async () => first, async () => second], onUp);
+    await keeper.start();
+    onUp.mockRejectedValueOnce(new Error('no answer'));
+    await expect(keeper.start()).rejects.toThrow('no answer');
+    expect(keeper.current()).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(keeper.current()).toBe(second);
   });
 });

@@ -52,6 +52,8 @@ export interface ChatgptBackend {
   refuse(userCode: string, how: 'denied' | 'expired'): void;
   /** From now on the token endpoint answers with this status; undefined lets it work again. */
   failTokens(status: number | undefined): void;
+  /** From now on no code for a sign-in is given out and the answer has this status; undefined lets it work again. */
+  failCodes(status: number | undefined): void;
   /** Codes of sign-ins that nobody has approved yet. */
   pendingCodes(): readonly string[];
   /** How often the tokens of an account were refreshed. */
@@ -158,6 +160,7 @@ export async function startChatgptBackend(options: ChatgptBackendOptions = {}): 
     approve: (userCode, alias) => signIn.approve(userCode, alias),
     refuse: (userCode, how) => signIn.refuse(userCode, how),
     failTokens: (status) => signIn.failTokens(status),
+    failCodes: (status) => signIn.failCodes(status),
     pendingCodes: () => signIn.pendingCodes(),
     refreshes: (alias) => signIn.refreshes(alias),
     revocations: () => signIn.revocations(),

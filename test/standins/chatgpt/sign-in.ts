@@ -26,6 +26,8 @@ export interface SignIn {
   refuse(userCode: string, how: 'denied' | 'expired'): void;
   /** From now on the token endpoint answers with this status; undefined lets it work again. */
   failTokens(status: number | undefined): void;
+  /** From now on no code is given out and the answer has this status; undefined lets it work again. */
+  failCodes(status: number | undefined): void;
   pendingCodes(): readonly string[];
   /** How often the tokens of an account were refreshed. */
   refreshes(alias: string): number;
@@ -49,8 +51,10 @@ export function createSignIn({ accounts, autoApprove }: SignInDependencies): Sig
   let signIns = 0;
   let revocations = 0;
   let tokenFailure: number | undefined;
+  let codeFailure: number | undefined;
 
   const begin = (response: ServerResponse): void => {
+    if (codeFailure !== undefined) return sendJson(response, codeFailure, { error: { message: 'As scripted.' } });
     const id = `dev_${randomBytes(8).toString('hex')}`;
     const letters = randomBytes(4).toString('hex').toUpperCase();
     const userCode = `${letters.slice(0, 4)}-${letters.slice(4)}`;
@@ -138,6 +142,9 @@ export function createSignIn({ accounts, autoApprove }: SignInDependencies): Sig
     },
     failTokens(status) {
       tokenFailure = status;
+    },
+    failCodes(status) {
+      codeFailure = status;
     },
     revocations: () => revocations,
     refreshes: (alias) => refreshes.get(alias) ?? 0,
