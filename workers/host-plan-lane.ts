@@ -95,7 +95,7 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
       });
     },
     onLoginLost: () =>
-      chore('login lost', async () => {
+      untilOffered('login lost', async () => {
         log.info('the Codex process of a sign-in is gone; its code is void, and another one is asked for');
         await lanes.setLogin(laneId, null);
         await signIn();
@@ -110,6 +110,21 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
     clock,
     chore,
   });
+
+  let askAgain: NodeJS.Timeout | undefined;
+  /** Asks for a code until there is one: the owner who signs in waits for nothing else. */
+  const untilOffered = (name: string, ask: () => Promise<void>): void => {
+    clearTimeout(askAgain);
+    chore(name, async () => {
+      if (isHomeLost || isStopped) return;
+      try {
+        await ask();
+      } catch (error) {
+        askAgain = setTimeout(() => untilOffered(name, ask), startAgainMs);
+        throw error;
+      }
+    });
+  };
 
   const signIn = async (): Promise<void> => {
     const offer = await account.login.start();
@@ -248,13 +263,14 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
       fulfilWishes(changed);
       if (handledWish >= 0 && changed.loginWish > handledWish) {
         handledWish = changed.loginWish;
-        chore('login wish', signInAnew);
+        untilOffered('login wish', signInAnew);
       }
     },
     async stop() {
       isStopped = true;
       watch.stop();
       clearTimeout(startAgain);
+      clearTimeout(askAgain);
       await account.stop();
       await chores;
       await unlock().catch((error: unknown) => log.warn({ err: error }, 'the lock of an account’s home was gone'));

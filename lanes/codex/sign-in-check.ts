@@ -1,5 +1,6 @@
 import type { Logger } from '../../core/log.ts';
 import type { SignedInAccount } from './account-reads.ts';
+import { RpcError } from './rpc-client.ts';
 
 /** What comes of one turn, as far as it says something about the sign-in. */
 export interface TurnOfSignIn {
@@ -22,7 +23,7 @@ export interface SignInCheck {
  * before it was sent with tokens that are gone, so what comes of it says nothing about those that there are.
  */
 export function createSignInCheck(deps: {
-  /** Gets fresh tokens: who is signed in with them, or null for nobody. Rejects where there are none to be had. */
+  /** Gets fresh tokens: who is signed in with them, or null for nobody. @throws RpcError `refused` where there are none to be had */
   readonly refresh: () => Promise<SignedInAccount | null>;
   /** What was found out; null: the sign-in is over. */
   readonly onFound: (account: SignedInAccount | null) => void;
@@ -39,10 +40,10 @@ export function createSignInCheck(deps: {
     const begunAt = renewals;
     const found = await deps.refresh().catch((cause: unknown) => {
       deps.log.warn({ err: cause }, 'the sign-in could not be refreshed');
-      return null;
+      return cause instanceof RpcError && cause.kind === 'refused' ? null : undefined;
     });
-    // The owner was faster: it says nothing about their new sign-in.
-    if (begunAt < renewals) return;
+    // The process did not answer, which says nothing; nor about their new sign-in does an old one, if the owner was faster.
+    if (found === undefined || begunAt < renewals) return;
     isUnproven = true;
     // Only now: a turn that begins during a refresh may have the old tokens still.
     if (found !== null) renewals += 1;

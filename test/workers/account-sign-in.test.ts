@@ -155,6 +155,36 @@ describe('a sign-in of an account', () => {
   });
 });
 
+describe('a code that OpenAI does not give out', () => {
+  const failed = (lines: readonly string[], chore: string): number =>
+    lines.filter((line) => line.includes('could not be brought up to date') && line.includes(chore)).length;
+
+  it('is asked for again when the Codex process of a sign-in has died', async () => {
+    const { log, lines } = keptLog();
+    await host('home', {}, { log, startAgainMs: 100 });
+    const code = await codeOf('home');
+    chatgpt.failCodes(503);
+    process.kill(codexOf('home'), 'SIGKILL');
+    await vi.waitFor(() => expect(failed(lines, 'login lost')).toBeGreaterThan(1), PATIENT);
+    chatgpt.failCodes(undefined);
+    chatgpt.approve(await codeOf('home', code), 'home');
+    await until('home', ({ state }) => state === 'ready');
+  });
+
+  it('is asked for again when the owner wants to sign in', async () => {
+    const { log, lines } = keptLog();
+    await host('home', {}, { log, startAgainMs: 100 });
+    chatgpt.refuse(await codeOf('home'), 'denied');
+    await until('home', ({ state }) => state === 'needs_login');
+    chatgpt.failCodes(503);
+    await wishLogin('home');
+    await until('home', () => failed(lines, 'login wish') > 1);
+    chatgpt.failCodes(undefined);
+    await signIn('home', 'home');
+    await until('home', ({ state }) => state === 'ready');
+  });
+});
+
 describe('a start that fails when the Codex process is up', () => {
   const triesOf = (lines: readonly string[]): number => lines.filter((line) => line.includes('trying again')).length;
 

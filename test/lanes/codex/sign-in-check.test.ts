@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SignedInAccount } from '../../../lanes/codex/account-reads.ts';
+import { RpcError } from '../../../lanes/codex/rpc-client.ts';
 import { createSignInCheck } from '../../../lanes/codex/sign-in-check.ts';
 import { silentLog } from '../../support/planted.ts';
 
@@ -72,8 +73,15 @@ describe('createSignInCheck', () => {
     expect(seen).toEqual({ refreshes: 2, found: [OWNER, OWNER] });
   });
 
+  it.each(['lost', 'timeout', 'busy'] as const)('finds nothing when the process does not answer (%s)', async (kind) => {
+    const { check, seen } = setUp(() => Promise.reject(new RpcError(kind, 'no answer')));
+    await check.begin().refused();
+    await check.begin().refused();
+    expect(seen).toEqual({ refreshes: 2, found: [] });
+  });
+
   it.each([
-    ['fails', () => Promise.reject(new Error('refresh_token_reused'))],
+    ['fails', () => Promise.reject(new RpcError('refused', 'refresh_token_reused'))],
     ['finds nobody signed in', async () => null],
   ])('finds the sign-in over when the refresh %s', async (_, refresh) => {
     const { check, seen } = setUp(refresh);
