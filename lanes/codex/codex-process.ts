@@ -12,6 +12,7 @@ import { certificateEnvironment } from './certificates.ts';
 import type { CodexBinary } from './codex-binary.ts';
 import { createRpcClient, type RpcClient, type RpcNotification } from './rpc-client.ts';
 import { UNREAD_NOTIFICATIONS } from './rpc-methods.ts';
+import { createUpstreamLogReader, upstreamLogEnvironment, upstreamNotification } from './upstream-log.ts';
 
 /** One running `codex app-server`. */
 export interface CodexProcess {
@@ -75,6 +76,7 @@ export async function startCodexProcess(options: CodexProcessOptions): Promise<C
       ...RUNTIME_ENVIRONMENT,
       ...options.environment,
       ...certificateEnvironment(options.environment, options.workDir),
+      ...upstreamLogEnvironment(options.environment),
       HOME: options.homeDir,
       CODEX_HOME: options.homeDir,
       NO_COLOR: '1',
@@ -86,11 +88,16 @@ export async function startCodexProcess(options: CodexProcessOptions): Promise<C
   });
   const exited = whenExited(child);
   const log = options.log.child({ codexPid: child.pid });
-  createInterface({ input: child.stderr }).on('line', (line) => log.debug({ stderr: scrub(line) }, 'codex'));
   const warnings: string[] = [];
   const rpc = connect(child, log, (notification) => {
     if (notification.method === 'configWarning') noteWarning(warnings, notification, log);
     options.onNotification(notification);
+  });
+  const readSign = createUpstreamLogReader();
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    log.debug({ stderr: scrub(line) }, 'codex');
+    const sign = readSign(line);
+    if (sign !== undefined) rpc.tell(sign.threadId, upstreamNotification(sign));
   });
   const listeners = new Set<() => void>();
   void exited.then(() => {

@@ -34,6 +34,8 @@ export interface RpcClient {
   initialized(): void;
   /** Notifications of one thread go to its listener, in order. Returns the function that ends it. */
   listen(threadId: string, listener: (notification: RpcNotification) => void): () => void;
+  /** Gives the listener of a thread, if there is one, what was heard of it elsewhere than on the wire. */
+  tell(threadId: string, notification: RpcNotification): void;
   /** Ends every pending call as lost. Called when the process is gone or taken as broken. */
   fail(reason: string): void;
 }
@@ -105,6 +107,8 @@ export function createRpcClient({ output, input, log, onNotification, onBroken }
     onBroken(reason);
   };
 
+  const tell = (threadId: string, notification: RpcNotification): void => listeners.get(threadId)?.(notification);
+
   const settle = (id: number, message: Message): void => {
     const call = pending.get(id);
     if (call === undefined) return;
@@ -116,7 +120,8 @@ export function createRpcClient({ output, input, log, onNotification, onBroken }
   };
 
   const serverRequest = (id: number | string, method: string, threadId: string | undefined): void => {
-    // A function call of a live turn stays open: the turn is interrupted when the model's answer is complete, which ends it.
+    // A function call of a live turn stays open: the turn is interrupted when the model's answer is complete, or its stream broken,
+    // which ends it. With a result, whatever it says, the CLI would ask the model again as soon as the stream ends.
     if (method === 'item/tool/call' && threadId !== undefined && listeners.has(threadId)) return;
     log.warn({ method }, 'refused a request of the Codex CLI that is not ours to answer');
     send({ id, error: { code: METHOD_NOT_OURS, message: `${method} is not served here` } });
@@ -125,7 +130,7 @@ export function createRpcClient({ output, input, log, onNotification, onBroken }
   const readLine = (line: string): void => {
     const echo = readEcho(line);
     if (echo !== undefined) {
-      listeners.get(echo.threadId)?.(echoNotification(echo));
+      tell(echo.threadId, echoNotification(echo));
       return;
     }
     const message = parseMessage(line);
@@ -172,6 +177,7 @@ export function createRpcClient({ output, input, log, onNotification, onBroken }
       listeners.set(threadId, listener);
       return () => void listeners.delete(threadId);
     },
+    tell,
     fail,
   };
 }

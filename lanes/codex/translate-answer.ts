@@ -56,6 +56,9 @@ export interface Answer<Whole extends object = object> {
 /** A message that begins while another is not complete: the connection broke in between. */
 const BEGUN_ANEW: TurnError = { name: 'responseStreamDisconnected', text: 'the answer began anew' };
 
+/** The CLI would wait for the results of the calls before it says so. */
+const BROKEN_AFTER_CALLS: TurnError = { name: 'responseStreamDisconnected', text: 'the answer broke off after a call' };
+
 /** Between two messages of one answer, as a remark and the answer after it. */
 const MESSAGE_GAP = '\n\n';
 
@@ -69,6 +72,8 @@ export function createAnswer<Whole extends object>(rules: AnswerRules, wire: Ans
   let message: { itemId: string; text: string } | undefined;
   /** The message that has begun and is not complete. */
   let openMessage: string | undefined;
+  /** The model's stream broke, and the CLI has not asked again. */
+  let isBroken = false;
 
   const parts = (): AnswerParts => ({ content, toolCalls, usage });
 
@@ -105,8 +110,11 @@ export function createAnswer<Whole extends object>(rules: AnswerRules, wire: Ans
         function: { name: event.name, arguments: event.arguments },
       });
     }
-    return { chunks: [] };
+    return callsAreLost();
   };
+
+  /** What has come to be known first, a call or the break, depends on the moment: they come on two pipes. */
+  const callsAreLost = (): AnswerStep => (isBroken && toolCalls.length > 0 ? fail(BROKEN_AFTER_CALLS) : { chunks: [] });
 
   const endTurn = (status: string, error: TurnError | null): AnswerStep => {
     if (error !== null) return fail(error);
@@ -143,6 +151,12 @@ export function createAnswer<Whole extends object>(rules: AnswerRules, wire: Ans
         case 'response_done':
           usage = usage === null ? event.usage : addUsage(usage, event.usage);
           return toolCalls.length > 0 ? finish('tool_calls') : { chunks: [] };
+        case 'model_asked':
+          isBroken = false;
+          return { chunks: [] };
+        case 'stream_broken':
+          isBroken = true;
+          return callsAreLost();
         case 'retrying':
           return fail(event.error);
         case 'turn_done':

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { TokenUsage } from '../../core/lane-port.ts';
 import type { RpcNotification } from './rpc-client.ts';
+import { upstreamStreamOf } from './upstream-log.ts';
 
 /** What the CLI says about the end of a turn. Its words are read to find the class of a failure, and never passed on. */
 export interface TurnError {
@@ -21,6 +22,10 @@ export type TurnEvent =
   | { readonly type: 'foreign_item'; readonly itemType: string }
   /** The model's response is complete; the CLI has not acted on it yet. */
   | { readonly type: 'response_done'; readonly usage: TokenUsage | null }
+  /** The CLI has asked the model; a second time where the first stream broke. */
+  | { readonly type: 'model_asked' }
+  /** The model's stream has ended without the end of a response; the CLI has not acted on it yet. */
+  | { readonly type: 'stream_broken' }
   | { readonly type: 'retrying'; readonly error: TurnError }
   | { readonly type: 'turn_done'; readonly status: string; readonly error: TurnError | null };
 
@@ -95,8 +100,10 @@ export function readTurnEvent({ method, params }: RpcNotification, turnId: strin
       const error = turn.error === undefined || turn.error === null ? null : readTurnError(turn.error);
       return { type: 'turn_done', status: turn.status, error };
     }
-    default:
-      return undefined;
+    default: {
+      const stream = upstreamStreamOf({ method, params });
+      return stream && { type: stream === 'broken' ? 'stream_broken' : 'model_asked' };
+    }
   }
 }
 

@@ -11,6 +11,9 @@ describe('parseMagicWords', () => {
   it.each([
     ['[[limit]]', { kind: 'limit' }],
     ['[[half]]', { kind: 'half' }],
+    ['[[after-call:cut]]', { kind: 'after-call', end: 'cut' }],
+    ['[[after-call:incomplete]]', { kind: 'after-call', end: 'incomplete' }],
+    ['[[after-call:200]]', undefined],
     ['before [[status:429]] after', { kind: 'status', status: 429 }],
     ['[[status:500]] [[half]]', { kind: 'status', status: 500 }],
   ])('reads the failure of %s', (text, failure) => {
@@ -28,10 +31,11 @@ describe('parseMagicWords', () => {
 
   it('adds up words in one text', () => {
     const words = parseMagicWords(
-      '[[delay:20]] [[say:a: b]] [[reasoning]] [[cached:3]] [[retry-after:0.5]] [[length]]',
+      '[[delay:20]] [[after-call:30]] [[say:a: b]] [[reasoning]] [[cached:3]] [[retry-after:0.5]] [[length]]',
     );
     expect(words).toMatchObject({
       delayMs: 20,
+      afterCallMs: 30,
       text: 'a: b',
       reasoningTokens: 64,
       cachedTokens: 3,

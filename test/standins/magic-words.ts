@@ -11,7 +11,7 @@
  * | `json:JSON` | answers that JSON, as it is written |
  * | `size:N` | answers N characters; `seed:S` chooses which |
  * | `ticks:N:MS` | answers `1 2 … N `, one delta each, MS apart |
- * | `tool:NAME:JSON` | calls that function with those arguments; several make parallel calls |
+ * | `tool:NAME:JSON` | calls that function with those arguments, on the plan after the text of `say`; several make parallel calls |
  * | `reasoning` or `reasoning:N` | N (64) reasoning tokens, and a reasoning item where the wire has one |
  * | `cached:N` | N of the input tokens are cached |
  * | `length` | ends with finish reason `length`; the CLI makes a failed turn of it (`other`), after the text |
@@ -22,6 +22,9 @@
  * | `policy` | the prompt is against the content policy |
  * | `failed:CODE` | plan only: the stream begins and then says `response.failed` with that code |
  * | `half` | some deltas, then the connection is cut |
+ * | `after-call:cut` | plan only: the text and the first function call are whole, then the connection is cut |
+ * | `after-call:incomplete` | plan only: likewise, but then comes `response.incomplete` |
+ * | `after-call:MS` | plan only: nothing for MS after each function call |
  * | `hang` | never answers |
  * | `html` `broken` `error200` `endless` | API only: status 200 with a page, cut JSON, an error body, a body without an end |
  */
@@ -36,6 +39,8 @@ export interface MagicWords {
   readonly cachedTokens: number;
   readonly finishLength: boolean;
   readonly retryAfterSeconds: number | undefined;
+  /** Milliseconds of silence after each function call. */
+  readonly afterCallMs: number;
 }
 
 export interface ToolWord {
@@ -48,6 +53,7 @@ const BARE_FAILURES = ['limit', 'context', 'policy', 'half', 'hang', 'html', 'br
 type BareFailure = (typeof BARE_FAILURES)[number];
 export type Failure =
   | { readonly kind: BareFailure }
+  | { readonly kind: 'after-call'; readonly end: 'cut' | 'incomplete' }
   | { readonly kind: 'status'; readonly status: number }
   | { readonly kind: 'failed'; readonly code: string };
 
@@ -61,6 +67,7 @@ const NOTHING: MagicWords = {
   cachedTokens: 0,
   finishLength: false,
   retryAfterSeconds: undefined,
+  afterCallMs: 0,
 };
 
 /**
@@ -121,6 +128,7 @@ function readWords(found: readonly string[]): MagicWords {
     else if (name === 'cached') words.cachedTokens = amount;
     else if (name === 'length') words.finishLength = true;
     else if (name === 'retry-after') words.retryAfterSeconds = Number.parseFloat(argument);
+    else if (name === 'after-call' && amount > 0) words.afterCallMs = amount;
     else words.failure ??= readFailure(name, argument, amount);
   }
   if (size !== undefined) words.text = filler(size, seed);
@@ -136,6 +144,7 @@ function readTool(argument: string): ToolWord {
 function readFailure(name: string, argument: string, amount: number): Failure | undefined {
   if (name === 'status') return { kind: 'status', status: amount };
   if (name === 'failed') return { kind: 'failed', code: argument };
+  if (name === 'after-call' && (argument === 'cut' || argument === 'incomplete')) return { kind: name, end: argument };
   const kind = BARE_FAILURES.find((failure) => failure === name);
   return kind === undefined ? undefined : { kind };
 }

@@ -29,6 +29,7 @@ describe('planAnswer', () => {
 
   it('calls functions once, and then says what they answered', () => {
     expect(plan('[[tool:now]]')).toMatchObject({ text: '', tools: [{ name: 'now' }], finishReason: 'tool_calls' });
+    expect(plan('[[say:a moment]] [[tool:now]]')).toMatchObject({ text: 'a moment', finishReason: 'tool_calls' });
     expect(plan('[[tool:now]]', { toolOutputs: ['noon', 'east'] })).toMatchObject({
       text: 'tool: noon, east',
       tools: [],

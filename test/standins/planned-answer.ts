@@ -43,7 +43,8 @@ export function tokensOf(characters: number): number {
 export function planAnswer(prompt: ReadPrompt, words: MagicWords): PlannedAnswer {
   // A prompt whose function calls have been answered must not call them again.
   const tools = prompt.toolOutputs.length === 0 ? words.tools : [];
-  const text = tools.length > 0 ? '' : answerText(prompt, words);
+  // A text before the calls only where the words have one.
+  const text = tools.length > 0 ? (words.text ?? '') : answerText(prompt, words);
   const deltas = words.ticks === undefined || tools.length > 0 ? split(text) : ticks(words.ticks.count);
   const written = tools.reduce((sum, tool) => sum + tool.name.length + tool.arguments.length, text.length);
   const inputTokens = tokensOf(prompt.promptCharacters);

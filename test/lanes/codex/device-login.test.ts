@@ -10,6 +10,7 @@ function begun(): DeviceLogin {
     call: async () => OFFER,
     initialized: () => undefined,
     listen: () => () => undefined,
+    tell: () => undefined,
     fail: () => undefined,
   };
   return createDeviceLogin({ rpc: async () => rpc, clock: systemClock });

@@ -146,7 +146,13 @@ const runOn = (
 ): Promise<TurnResult> =>
   runTurn(
     {
-      rpc: { call, listen: () => () => undefined, initialized: () => undefined, fail: () => undefined },
+      rpc: {
+        call,
+        listen: () => () => undefined,
+        tell: () => undefined,
+        initialized: () => undefined,
+        fail: () => undefined,
+      },
       pid: 1,
       configWarnings: () => [],
       exited: new Promise(() => undefined),

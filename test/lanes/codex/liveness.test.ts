@@ -10,7 +10,13 @@ function probed(outcome: RpcErrorKind | 'answered') {
     if (outcome !== 'answered') throw new RpcError(outcome, 'planted');
     return {};
   };
-  const rpc = { call, listen: () => () => undefined, initialized: () => undefined, fail: () => undefined };
+  const rpc = {
+    call,
+    listen: () => () => undefined,
+    tell: () => undefined,
+    initialized: () => undefined,
+    fail: () => undefined,
+  };
   const stop = async (): Promise<void> => void (seen.stops += 1);
   return { seen, process: { rpc, stop } };
 }

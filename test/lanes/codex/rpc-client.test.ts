@@ -107,6 +107,15 @@ describe('createRpcClient', () => {
     expect(notifications.map(({ method }) => method)).toEqual(['turn/completed', 'account/updated', 'error']);
   });
 
+  it('tells the listener of a thread what was heard elsewhere, and nobody else', () => {
+    const { rpc, notifications } = wire();
+    const heard: RpcNotification[] = [];
+    rpc.listen('t1', (notification) => heard.push(notification));
+    rpc.tell('t1', { method: 'heard', params: {} });
+    rpc.tell('t2', { method: 'unheard', params: {} });
+    expect([heard.map(({ method }) => method), notifications]).toEqual([['heard'], []]);
+  });
+
   it('keeps characters whole that fall on two chunks', async () => {
     const { rpc, output } = wire();
     const result = rpc.call('model/list', {});

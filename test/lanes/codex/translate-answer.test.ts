@@ -27,6 +27,8 @@ const toolCall = (callId: string, name = 'f'): TurnEvent => ({
   arguments: '{"a": 1}',
 });
 const responseDone: TurnEvent = { type: 'response_done', usage };
+const modelAsked: TurnEvent = { type: 'model_asked' };
+const streamBroken: TurnEvent = { type: 'stream_broken' };
 const turnDone: TurnEvent = { type: 'turn_done', status: 'completed', error: null };
 
 function run(
@@ -196,6 +198,34 @@ describe('createAnswer', () => {
     const { end, chunks } = run([begin('m1'), text('m1', 'par'), begin('m2'), text('m2', 'par')]);
     expect(end).toMatchObject({ type: 'failed', error: { name: 'responseStreamDisconnected' } });
     expect(deltas(chunks)).toEqual([{ role: 'assistant', content: '' }, { content: 'par' }]);
+  });
+
+  describe('whose stream breaks', () => {
+    it.each([
+      ['after a call', [modelAsked, toolCall('c1'), streamBroken]],
+      ['before the call is heard of', [modelAsked, streamBroken, toolCall('c1')]],
+      ['after text and a call', [modelAsked, text('m1', 'let me see'), toolCall('c1'), streamBroken]],
+    ])('%s fails, for its calls are not all there', (_, events) => {
+      const { end, chunks } = run(events);
+      expect(end).toMatchObject({ type: 'failed', error: { name: 'responseStreamDisconnected' } });
+      expect(JSON.stringify(chunks)).not.toContain('tool_calls');
+    });
+
+    it('before its calls goes on with what the CLI gets when it asks again', () => {
+      const { end } = run([modelAsked, streamBroken, modelAsked, toolCall('c1'), responseDone]);
+      expect(end).toEqual({ type: 'answered', finishReason: 'tool_calls' });
+    });
+
+    it('without a call is left to the CLI, which says what was wrong', () => {
+      const error = { name: 'other', text: 'Incomplete response returned, reason: max_output_tokens' };
+      const { end } = run([
+        modelAsked,
+        text('m1', 'part'),
+        streamBroken,
+        { type: 'turn_done', status: 'failed', error },
+      ]);
+      expect(end).toEqual({ type: 'answered', finishReason: 'length' });
+    });
   });
 
   it.each([

@@ -36,6 +36,8 @@ describe('readTurnEvent', () => {
         usage: { promptTokens: 9, cachedPromptTokens: 3, completionTokens: 2, reasoningTokens: 1 },
       },
     ],
+    ['flatlane/upstreamStream', { stream: 'asked' }, { type: 'model_asked' }],
+    ['flatlane/upstreamStream', { stream: 'broken' }, { type: 'stream_broken' }],
     ['rawResponse/completed', { usage: null }, { type: 'response_done', usage: null }],
     [
       'error',

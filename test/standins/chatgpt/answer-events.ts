@@ -13,7 +13,13 @@ export interface AnswerEvents {
   readonly opening: readonly ResponsesEvent[];
   /** One event a delta. */
   readonly deltas: readonly ResponsesEvent[];
-  readonly closing: readonly ResponsesEvent[];
+  /** One event for each item that becomes whole after the deltas: the message, and function calls. */
+  readonly whole: readonly ResponsesEvent[];
+  /** Those of them up to the first function call. */
+  readonly wholeToFirstCall: readonly ResponsesEvent[];
+  readonly end: ResponsesEvent;
+  /** The end in the place of `end` when the model is stopped. */
+  readonly incomplete: ResponsesEvent;
   /** The items of the answer, which are part of the history from now on. */
   readonly items: readonly object[];
 }
@@ -29,7 +35,7 @@ export function buildAnswerEvents(answer: PlannedAnswer): AnswerEvents {
     name: tool.name,
     arguments: tool.arguments,
   }));
-  const messages = calls.length > 0 ? [] : [messageItem(messageId, answer.text)];
+  const messages = calls.length > 0 && answer.text === '' ? [] : [messageItem(messageId, answer.text)];
   const done = (item: object, index: number): ResponsesEvent => ({
     type: 'response.output_item.done',
     item,
@@ -41,6 +47,7 @@ export function buildAnswerEvents(answer: PlannedAnswer): AnswerEvents {
     item: messageItem(messageId, ''),
     output_index: at,
   }));
+  const whole = [...messages, ...calls].map((item, index) => done(item, at + index));
   return {
     responseId,
     opening: [{ type: 'response.created', response: { id: responseId } }, ...reasoning.map(done), ...begin],
@@ -51,7 +58,10 @@ export function buildAnswerEvents(answer: PlannedAnswer): AnswerEvents {
       content_index: 0,
       delta,
     })),
-    closing: [...[...messages, ...calls].map((item, index) => done(item, at + index)), completed(responseId, answer)],
+    whole,
+    wholeToFirstCall: whole.slice(0, messages.length + 1),
+    end: completed(responseId, answer),
+    incomplete: completed(responseId, { usage: answer.usage, finishReason: 'length' }),
     items: [...reasoning, ...messages, ...calls],
   };
 }

@@ -101,8 +101,20 @@ export async function serveModelCall(call: ModelCall): Promise<ServedResponse | 
     finish('cut', 200);
     return undefined;
   }
+  const stop = words.failure?.kind === 'after-call' ? words.failure.end : undefined;
+  for (const event of stop === undefined ? events.whole : events.wholeToFirstCall) {
+    if (wire.signal.aborted) return aborted();
+    wire.send(event);
+    const silenceMs = answer.tools.length > 0 ? words.afterCallMs : 0;
+    if (silenceMs > 0 && !(await pause(silenceMs, wire.signal))) return aborted();
+  }
   if (wire.signal.aborted) return aborted();
-  for (const event of events.closing) wire.send(event);
+  if (stop === 'cut') {
+    wire.cut();
+    finish('cut', 200);
+    return undefined;
+  }
+  wire.send(stop === 'incomplete' ? events.incomplete : events.end);
   wire.end();
   finish('answered', 200);
   return events;
