@@ -53,7 +53,7 @@ export interface Answer<Whole extends object = object> {
   readonly usage: () => TokenUsage | null;
 }
 
-/** A message that begins while another is not complete: the connection broke in between. */
+/** The connection broke, and the CLI has asked again: what has come already would come a second time. */
 const BEGUN_ANEW: TurnError = { name: 'responseStreamDisconnected', text: 'the answer began anew' };
 
 /** The CLI would wait for the results of the calls before it says so. */
@@ -152,6 +152,8 @@ export function createAnswer<Whole extends object>(rules: AnswerRules, wire: Ans
           usage = usage === null ? event.usage : addUsage(usage, event.usage);
           return toolCalls.length > 0 ? finish('tool_calls') : { chunks: [] };
         case 'model_asked':
+          // The message may have been complete, and only the end of the response missing.
+          if (isBroken && content !== '') return fail(BEGUN_ANEW);
           isBroken = false;
           return { chunks: [] };
         case 'stream_broken':

@@ -51,6 +51,16 @@ describe.each(['websocket', 'sse'] as const)('a failure over %s', (transport) =>
   });
 });
 
+it.each(['websocket', 'sse'] as const)(
+  'a message that is whole when its stream over %s breaks is not given twice',
+  async (transport) => {
+    under.backend.script('main', { transport, failNext: ['after-call:cut'] });
+    const outcome = await under.complete(says('[[say:one two three]]'));
+    expect(outcome).toMatchObject({ ok: false, failure: { class: 'broken', answerStarted: false } });
+    expect(textOf(await under.complete(says('next')))).toBe('echo: next');
+  },
+);
+
 describe('a turn that is ended', () => {
   it('by its deadline is over, and the lane goes on', async () => {
     const outcome = await under.complete(says('[[hang]]'), { deadlineAt: Date.now() + 300 });

@@ -216,6 +216,11 @@ describe('createAnswer', () => {
       expect(end).toEqual({ type: 'answered', finishReason: 'tool_calls' });
     });
 
+    it('after a whole message fails when the CLI asks again, which would bring the message twice', () => {
+      const { end } = run([modelAsked, text('m1', 'Hello'), message('m1', 'Hello'), streamBroken, modelAsked]);
+      expect(end).toMatchObject({ type: 'failed', error: { name: 'responseStreamDisconnected' } });
+    });
+
     it('without a call is left to the CLI, which says what was wrong', () => {
       const error = { name: 'other', text: 'Incomplete response returned, reason: max_output_tokens' };
       const { end } = run([
