@@ -1,4 +1,5 @@
 import type { ChatRequest } from '../../core/wire/chat-request.ts';
+import { fitsStrictMode } from './strict-schema.ts';
 
 /** How an answer's format is asked for: a schema that the model is held to, an instruction, or nothing. */
 export interface AnswerFormat {
@@ -10,9 +11,9 @@ export interface AnswerFormat {
 
 /**
  * The CLI has one way only: `outputSchema`, which reaches the model with `strict: true` whatever it holds (measured), and
- * strict mode refuses a schema that is not closed. So:
- * - json_schema with `strict: true`, or a schema that is closed anyway: outputSchema;
- * - json_schema without strict and an open schema, which OpenAI itself follows without a guarantee: an instruction;
+ * strict mode refuses what is outside of its own part of JSON Schema. So:
+ * - json_schema with `strict: true`, or a schema that strict mode takes anyway: outputSchema;
+ * - any other json_schema without strict, which OpenAI itself follows without a guarantee: an instruction;
  * - json_object: an instruction. An open `{type: 'object'}` schema would be refused.
  */
 export function translateFormat(format: ChatRequest['response_format']): AnswerFormat {
@@ -25,7 +26,7 @@ export function translateFormat(format: ChatRequest['response_format']): AnswerF
     case 'json_schema': {
       const { schema, strict, name, description } = format.json_schema;
       if (schema === undefined) return { json: true, instruction: JSON_ONLY };
-      if (strict === true || isClosed(schema)) return { json: true, outputSchema: schema };
+      if (strict === true || fitsStrictMode(schema)) return { json: true, outputSchema: schema };
       const title = [name, description ?? ''].join(' ').trim();
       return {
         json: true,
@@ -36,18 +37,3 @@ export function translateFormat(format: ChatRequest['response_format']): AnswerF
 }
 
 const JSON_ONLY = 'Answer with one valid JSON value and nothing else: no code fence, no words before or after it.';
-
-/** Whether every object in a schema names all its properties as required and allows no others, as strict mode demands. */
-export function isClosed(schema: unknown): boolean {
-  if (Array.isArray(schema)) return schema.every(isClosed);
-  if (typeof schema !== 'object' || schema === null) return true;
-  const node = schema as Readonly<Record<string, unknown>>;
-  const properties = node['properties'];
-  const isObject = node['type'] === 'object' || typeof properties === 'object';
-  if (isObject) {
-    if (node['additionalProperties'] !== false) return false;
-    const required = new Set(Array.isArray(node['required']) ? (node['required'] as unknown[]) : []);
-    if (!Object.keys(properties ?? {}).every((name) => required.has(name))) return false;
-  }
-  return Object.values(node).every(isClosed);
-}

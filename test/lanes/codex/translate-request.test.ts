@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { chatRequestSchema } from '../../../core/wire/chat-request.ts';
 import { isRefusal, type Refusal } from '../../../lanes/codex/refusal.ts';
-import { isClosed } from '../../../lanes/codex/translate-format.ts';
 import { translateRequest, type TurnRequest } from '../../../lanes/codex/translate-request.ts';
 import { dataUrl, IMAGES } from './images.ts';
 
@@ -243,13 +242,18 @@ describe('translateRequest', () => {
     const open = { type: 'object', properties: { a: { type: 'string' } } };
     const schema = (json_schema: object): object => ({ response_format: { type: 'json_schema', json_schema } });
 
-    it('holds the model to a schema that is strict, or closed anyway', () => {
+    it('holds the model to a schema that is strict, or that strict mode takes anyway', () => {
       expect(translated(schema({ name: 's', schema: closed })).outputSchema).toEqual(closed);
       expect(translated(schema({ name: 's', schema: open, strict: true })).outputSchema).toEqual(open);
     });
 
-    it('asks in words for a schema that strict mode would refuse', () => {
-      const request = translated(schema({ name: 'shape', schema: open, strict: false }));
+    it.each([
+      ['open', open],
+      ['closed, with a keyword that strict mode does not have', { ...closed, patternProperties: {} }],
+    ])('asks in words for a schema that is %s', (_, refused) => {
+      const request = translated(schema({ name: 'shape', schema: refused, strict: false }));
+      expect(translated(schema({ name: 'shape', schema: refused })).outputSchema).toBeUndefined();
+      expect(translated(schema({ name: 'shape', schema: refused, strict: true })).outputSchema).toEqual(refused);
       expect(request.outputSchema).toBeUndefined();
       expect(JSON.stringify(request.items[0])).toContain('shape');
       expect(request.json).toBe(true);
@@ -266,20 +270,5 @@ describe('translateRequest', () => {
       expect(translated({ response_format: { type: 'text' } })).toMatchObject({ json: false });
       expect(translated({ response_format: { type: 'text' } }).items).toHaveLength(1);
     });
-  });
-});
-
-describe('isClosed', () => {
-  const inner = { type: 'object', properties: { b: { type: 'number' } }, required: ['b'], additionalProperties: false };
-  it.each([
-    [true, { type: 'object', properties: { a: inner }, required: ['a'], additionalProperties: false }],
-    [true, { type: 'array', items: inner }],
-    [true, { anyOf: [inner, { type: 'null' }] }],
-    [false, { type: 'array', items: { type: 'object', properties: {} } }],
-    [false, { type: 'object', properties: { a: inner }, required: [], additionalProperties: false }],
-    [false, { type: 'object', properties: { a: inner }, required: ['a'], additionalProperties: true }],
-    [false, { $defs: { x: { type: 'object' } }, type: 'string' }],
-  ])('is %s for %j', (expected, schema) => {
-    expect(isClosed(schema)).toBe(expected);
   });
 });
