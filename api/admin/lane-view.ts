@@ -29,11 +29,13 @@ export function toAccountView(lane: SeenLane) {
 
 const NO_WORKER = 'no worker serves it: start flatlane, or a worker, over the data folder that has its sign-in';
 
+type Shown = Pick<LaneDoc, 'state' | 'why'>;
+
 /** A lane that its owner holds is off, whatever it would be otherwise; one that drains is so when it is drained. */
-function shownState({ state, why, hold, silent }: SeenLane): Pick<LaneDoc, 'state' | 'why'> {
+function shownState({ state, why, hold, silent }: SeenLane): Shown {
   switch (hold) {
     case 'none':
-      return silent === true ? { state: 'unhealthy', why: NO_WORKER } : { state, why };
+      return silent === true ? withoutWorker({ state, why }) : { state, why };
     case 'draining':
       return {
         state,
@@ -43,5 +45,21 @@ function shownState({ state, why, hold, silent }: SeenLane): Pick<LaneDoc, 'stat
       return { state: 'off', why: 'paused by its owner' };
     case 'removing':
       return { state: 'off', why: 'its owner removes it' };
+  }
+}
+
+/** Whose worker is gone serves nothing. What is not signed in does not pass for signed in by that: it goes on to say what it waits for. */
+function withoutWorker({ state, why }: Shown): Shown {
+  switch (state) {
+    case 'ready':
+    case 'cooling':
+    case 'unhealthy':
+      return { state: 'unhealthy', why: NO_WORKER };
+    case 'signing_in':
+      return { state, why: NO_WORKER };
+    case 'needs_login':
+    case 'needs_key':
+    case 'off':
+      return { state, why };
   }
 }

@@ -26,9 +26,8 @@ export function registerLogin(program: Command, context: CliContext): void {
       const account = await signIn({ io, client, alias, yes, say, ...token });
       context.show(command, { account }, () => {
         const plan = formatText(account.planType);
-        return printable(
-          `Account '${alias}' is signed in: ${formatText(account.email)}, plan ${plan}, ${account.state}.`,
-        );
+        const state = account.why ? `${account.state} (${account.why})` : account.state;
+        return printable(`Account '${alias}' is signed in: ${formatText(account.email)}, plan ${plan}, ${state}.`);
       });
     });
 }

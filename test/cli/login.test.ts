@@ -1,4 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { toAccountView } from '../../api/admin/lane-view.ts';
+import type { LaneDoc } from '../../store/lanes.ts';
+import { plantLaneDoc } from '../support/planted.ts';
 import { failed } from './admin-fake.ts';
 import { startCliBench, type CliBench } from './cli-bench.ts';
 
@@ -31,6 +34,14 @@ const login = (userCode: string, inMinutes = 15): object => ({
 const SIGNED_IN = account({ state: 'ready', email: 'owner@example.com', planType: 'plus' });
 const listOf = (...accounts: { account: object }[]): object => ({ data: accounts.map((each) => each.account) });
 const calls = (): string[] => bench.admin.seen.map(({ call }) => call);
+
+/** An account as the admin API shows it when its worker is gone. */
+const silently = (state: LaneDoc['state']): { account: object } => ({
+  account: toAccountView({
+    ...plantLaneDoc('bbbb00000002', { kind: 'plan', alias: 'main', hostId: 'host_1', state }),
+    silent: true,
+  }),
+});
 
 const ACCOUNT_PATH = '/admin/accounts/bbbb00000002';
 
@@ -137,6 +148,25 @@ describe('flatlane login', () => {
     bench.admin.on(`GET ${ACCOUNT_PATH}`, account());
     expect(await bench.flatlane('login')).toBe(1);
     expect(bench.err[0]).toContain('No worker has taken up the sign-in');
+  });
+
+  it.each([
+    ['that served it before is gone', account()],
+    ['is gone for longer than that shows', silently('signing_in')],
+  ])('gives up when the worker %s', async (_, first) => {
+    bench.admin.on('GET /admin/accounts', listOf(silently('needs_login')));
+    bench.admin.on(`POST ${ACCOUNT_PATH}/login`, account());
+    bench.admin.on(`GET ${ACCOUNT_PATH}`, first, silently('signing_in'));
+    expect(await bench.flatlane('login')).toBe(1);
+    expect(bench.out).toEqual([]);
+    expect(bench.err[0]).toContain('No worker has taken up the sign-in');
+    expect(calls()).toContain(`POST ${ACCOUNT_PATH}/login`);
+  });
+
+  it('says of an account that is signed in why it does not serve', async () => {
+    bench.admin.on('GET /admin/accounts', listOf(silently('ready')));
+    expect(await bench.flatlane('login')).toBe(0);
+    expect(bench.out[0]).toMatch(/is signed in: .*, unhealthy \(no worker serves it: .*\)\.$/);
   });
 
   it.each([
