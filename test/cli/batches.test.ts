@@ -206,18 +206,6 @@ describe('flatlane batches watch', () => {
     ]);
   });
 
-  it('says why lines have no answer, and what to do about it', async () => {
-    const batchId = await completed();
-    expect(await flatlane('watch', batchId)).toBe(0);
-    expect(err.slice(-3)).toEqual([
-      '1 of 3 lines have no answer, as id-2: context_length_exceeded: The prompt is too long.',
-      `See them with: flatlane batches results ${batchId} --kind failed`,
-      `Try them again with: flatlane batches retry ${batchId}`,
-    ]);
-    expect(await flatlane('show', batchId)).toBe(0);
-    expect(out.at(-1)).toBe(`Try them again with: flatlane batches retry ${batchId}`);
-  });
-
   it('lets the batch go on at Ctrl-C, and says how to see it again', async () => {
     const batchId = await running(2);
     const watching = flatlane('watch', batchId);
