@@ -56,10 +56,13 @@ export function createMakeQuote({ directory, lanes, laneLog, windowSamples, cloc
     const prices = ownPriceList(docs.flatMap(({ keySettings }) => keySettings?.prices ?? []));
     const isEmbedding = operationOfEndpoint(create.endpoint) === 'embeddings';
 
+    const { planLanes: mayUsePlans, metered } = caller;
+    // As the batch itself will be planned: it decides on metered spend by naming its limit.
+    const allowMetered = create.wishes.maxMicros !== null;
+    const permissions = { planLanes: mayUsePlans, metered, allowMetered, purpose: 'batch' } as const;
     const models: (QuotedModel & { readonly served: boolean })[] = [];
     for (const measure of file.models) {
-      const { planLanes, metered } = caller;
-      const plan = await directory.plan(measure.model, { planLanes, metered, purpose: 'batch' });
+      const plan = await directory.plan(measure.model, permissions);
       const open = plan.known ? plan.lanes.filter(({ kind }) => kind === 'key' || !isEmbedding) : [];
       const quoted = quoteModel(measure, {
         lanes: open,

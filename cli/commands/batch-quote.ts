@@ -12,6 +12,7 @@ import { formatTable, printable } from '../table.ts';
 interface QuoteOptions {
   readonly endpoint: string;
   readonly window: string;
+  readonly maxUsd?: string;
   readonly template?: string;
   readonly model?: string;
   readonly prompt?: string;
@@ -25,6 +26,10 @@ export function registerBatchQuote(batches: Command, context: CliContext, connec
     .argument('<file>', 'a file, or the id of one that was uploaded before, or the id of a batch')
     .option('--endpoint <path>', 'what the lines are for', '/v1/chat/completions')
     .option('--window <hours>', 'the time that there is', '24h')
+    .option(
+      '--max-usd <dollars>',
+      'what the batch may cost at most: consents to lanes that cost money, as the batch does',
+    )
     .option('--template <file>', 'JSON: what request each row makes')
     .option('--model <model>', 'with --prompt: whom each row is sent to')
     .option('--prompt <text>', 'what each row asks')
@@ -40,6 +45,7 @@ export function registerBatchQuote(batches: Command, context: CliContext, connec
         input_file_id: await inputFileId(client, target),
         endpoint: options.endpoint,
         completion_window: options.window,
+        ...(options.maxUsd === undefined ? {} : { metadata: { max_metered_usd: options.maxUsd } }),
         ...(template === undefined ? {} : { template }),
       });
       context.show(command, quote, () => quoteText(quote));

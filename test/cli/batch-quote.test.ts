@@ -77,6 +77,20 @@ describe('flatlane batches quote', () => {
     expect(out.join('\n')).toMatch(/m +1 .* none serves it/);
   });
 
+  it('counts on lanes that cost money where the batch is to name its limit', async () => {
+    const lanes = [{ laneId: 'meter', model: 'gpt-5.5' }];
+    await api.routes.put({ _id: 'asked', lanes, metered: 'ask', updatedAt: 1 });
+    // The picture of the lanes that the directory holds is past.
+    api.clock.advance(1_000);
+    const path = await write('asked.jsonl', rows(1).replaceAll('"m"', '"asked"'));
+    expect(await flatlane('quote', path)).toBe(0);
+    expect(out[3]).toMatch(/^asked +1 .* none serves it$/);
+    expect(await flatlane('quote', path, '--max-usd', '2.50')).toBe(0);
+    expect(out[3]).toMatch(/^asked +1 .* meter$/);
+    expect(await flatlane('quote', path, '--max-usd', 'much')).toBe(1);
+    expect(err.join()).toContain('max_metered_usd');
+  });
+
   it('makes lines of rows by a prompt', async () => {
     const path = await write('rows.csv', 'text\none\ntwo\n');
     expect(await flatlane('quote', path, '--model', 'gpt-5.5', '--prompt', 'Say {{text}}')).toBe(0);
