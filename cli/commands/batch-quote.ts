@@ -9,6 +9,9 @@ import { formatDollarRange, formatEnd, formatRange } from '../quote-values.ts';
 import { readTemplate } from '../read-template.ts';
 import { formatTable, printable } from '../table.ts';
 
+/** Ids of batches as the API gives them. Names of files may begin like one: that of a retry's lines is `batch_…_retry.jsonl`. */
+const BATCH_ID = /^batch_[0-9a-f]{32}$/;
+
 interface QuoteOptions {
   readonly endpoint: string;
   readonly window: string;
@@ -35,7 +38,7 @@ export function registerBatchQuote(batches: Command, context: CliContext, connec
     .option('--prompt <text>', 'what each row asks')
     .action(async (target: string, options: QuoteOptions, command: Command) => {
       const client = connect(command);
-      if (target.startsWith('batch_')) {
+      if (BATCH_ID.test(target)) {
         const found = await client.request('GET', batchPath(target, '/quote'), comparisonAnswer);
         context.show(command, found, () => comparisonText(found));
         return;

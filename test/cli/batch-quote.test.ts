@@ -69,6 +69,12 @@ describe('flatlane batches quote', () => {
     expect(out.at(-1)).toBe('The batch is validating: these are the figures so far.');
   });
 
+  it.each(['batch_tasks.jsonl', `batch_${'0a'.repeat(16)}_retry.jsonl`])('takes %s for a file', async (name) => {
+    // None of that name is here.
+    expect(await flatlane('quote', name)).toBe(1);
+    expect(err).toEqual([`The file '${name}' can't be read.`]);
+  });
+
   it('names the first line that is not valid, and models that nobody serves', async () => {
     const path = await write('bad.jsonl', `{"custom_id":"a"}\n${rows(1)}`);
     expect(await flatlane('quote', path)).toBe(0);
