@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import type { z } from 'zod';
 import { accountAnswer, checkAnswer, removalAnswer, signOutAnswer, windowSampleList } from '../admin-shapes.ts';
 import type { AdminClient } from '../admin-client.ts';
 import type { CliContext } from '../cli-context.ts';
@@ -28,25 +27,32 @@ export function registerAccountCare(accounts: Command, context: CliContext): voi
     const { id, alias } = await findAccount(client, account);
     return { client, path: `/admin/accounts/${encodeURIComponent(id)}`, alias };
   };
-  const post = <Shape extends z.ZodType>(name: string, description: string, shape: Shape, say: Say<z.infer<Shape>>) =>
+  const post = (name: string, description: string, say: (alias: string) => string) =>
     command(name, description).action(async (account: string, _options: unknown, on: Command) => {
       const { client, path, alias } = await connect(on, account);
-      const answer = await client.request('POST', `${path}/${name}`, shape);
-      context.show(on, answer, () => say(answer, alias));
+      const answer = await client.request('POST', `${path}/${name}`, accountAnswer);
+      context.show(on, answer, () => say(alias));
     });
 
-  post('pause', 'take nothing new; what is under way is finished', accountAnswer, (_, alias) => `Paused '${alias}'.`);
-  post('resume', 'take requests again', accountAnswer, (_, alias) => `Resumed '${alias}'.`);
+  post('pause', 'take nothing new; what is under way is finished', (alias) => `Paused '${alias}'.`);
+  post('resume', 'take requests again', (alias) => `Resumed '${alias}'.`);
   post(
     'drain',
     'take nothing new, and be off when all that is under way is finished',
-    accountAnswer,
-    (_, alias) => `Draining '${alias}'; it is off when it is empty: flatlane accounts`,
+    (alias) => `Draining '${alias}'; it is off when it is empty: flatlane accounts`,
   );
-  post('check', 'look at the sign-in and the windows now', checkAnswer, ({ account, checked }, alias) => {
-    if (!checked) throw new CliError(`No worker has looked at '${alias}' in time. Is the one with its home running?`);
-    return `Account '${alias}' is ${account.state}${account.why ? ` (${account.why})` : ''}.`;
-  });
+
+  command('check', 'look at the sign-in and the windows now').action(
+    async (account: string, _options: unknown, on: Command) => {
+      const { client, path, alias } = await connect(on, account);
+      const answer = await client.request('POST', `${path}/check`, checkAnswer);
+      if (!answer.checked) {
+        throw new CliError(`No worker has looked at '${alias}' in time. Is the one with its home running?`);
+      }
+      const { state, why } = answer.account;
+      context.show(on, answer, () => `Account '${alias}' is ${state}${why ? ` (${why})` : ''}.`);
+    },
+  );
 
   command('rename', 'give another short name')
     .argument('<new-alias>', 'the new one')
@@ -127,5 +133,3 @@ export function registerAccountCare(accounts: Command, context: CliContext): voi
       );
     });
 }
-
-type Say<Answer> = (answer: Answer, alias: string) => string;

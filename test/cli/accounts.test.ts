@@ -67,7 +67,11 @@ describe('flatlane accounts', () => {
     );
     expect(await bench.flatlane('accounts', 'check', 'main')).toBe(0);
     expect(bench.out).toEqual(["Account 'main' is cooling (used up)."]);
-    expect(await bench.flatlane('accounts', 'check', 'main')).toBe(1);
+    for (const more of [[], ['--json']]) {
+      expect(await bench.flatlane('accounts', 'check', 'main', ...more)).toBe(1);
+      expect(bench.err).toEqual([expect.stringContaining('No worker has looked at')]);
+      expect(bench.out).toEqual([]);
+    }
   });
 
   it('signs out here, and says what it can not do', async () => {
