@@ -18,6 +18,7 @@ import type { ReplyHub } from '../../core/reply-hub.ts';
 import type { ReplyEnd, ReplyEvent } from '../../core/reply.ts';
 import { toText } from '../../core/wire/written-text.ts';
 import type { RequestStore } from '../../store/requests.ts';
+import { storeTrouble } from '../../store/store-trouble.ts';
 import type { completionWorkflow } from '../../workflows/completion.ts';
 import { createWatchCompletion } from './watch-completion.ts';
 
@@ -163,16 +164,8 @@ export function createRunCompletion(deps: RunCompletionDeps) {
       started = start();
       started.catch((cause: unknown) => {
         isStartFailed = true;
-        reject(
-          new ApiError(
-            'server_is_overloaded',
-            'The request could not be taken in: the database or the Temporal server does not answer.',
-            {
-              retryAfterMs: 1_000,
-              cause,
-            },
-          ),
-        );
+        // A full disk is told as such by whoever answers errors: it is not over in a moment.
+        reject(storeTrouble(cause) === 'full' ? cause : notTakenIn(cause));
       });
     });
 
@@ -199,6 +192,14 @@ export function createRunCompletion(deps: RunCompletionDeps) {
       hub.forget(requestId);
     }
   };
+}
+
+function notTakenIn(cause: unknown): ApiError {
+  return new ApiError(
+    'server_is_overloaded',
+    'The request could not be taken in: the database or the Temporal server does not answer.',
+    { retryAfterMs: 1_000, cause },
+  );
 }
 
 export type RunCompletion = ReturnType<typeof createRunCompletion>;

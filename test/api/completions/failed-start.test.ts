@@ -1,8 +1,10 @@
 import type { Client } from '@temporalio/client';
+import { MongoServerError } from 'mongodb';
 import { describe, expect, it, vi } from 'vitest';
 import { CallerGone, createRunCompletion, type CompletionCall } from '../../../api/completions/run-completion.ts';
 import { createReplyHub } from '../../../core/reply-hub.ts';
 import type { RequestStore } from '../../../store/requests.ts';
+import { APP_KEY, createApiWorld } from '../../support/api-world.ts';
 import { createMovableClock } from '../../support/movable-clock.ts';
 import { plantLane, silentLog } from '../../support/planted.ts';
 import { PATIENT } from '../../support/patience.ts';
@@ -93,5 +95,25 @@ describe('a completion whose start fails', () => {
     await settled();
     expect(world.asked).toBe(0);
     expect(world.calledOff).toBe(0);
+  });
+
+  it('is told as what it is when the disk of the database is full', async () => {
+    const { world, run } = setUp();
+    world.insert = () => Promise.reject(new MongoServerError({ message: 'No space left on device', code: 14_031 }));
+    const api = await createApiWorld();
+    try {
+      api.world.runCompletion = () => run();
+      const response = await api.publicApp.inject({
+        method: 'POST',
+        url: '/v1/chat/completions',
+        headers: { authorization: `Bearer ${APP_KEY}` },
+        payload: { model: 'm', messages: [{ role: 'user', content: 'x' }] },
+      });
+      expect(response.statusCode).toBe(507);
+      expect(response.headers).toMatchObject({ 'x-should-retry': 'false' });
+      expect(response.json()).toMatchObject({ error: { code: 'insufficient_storage' } });
+    } finally {
+      await api.close();
+    }
   });
 });
