@@ -17,7 +17,7 @@ export interface BatchLeave {
   readonly spend: Pick<BatchSpend, 'roomMicros'>;
 }
 
-/** How batches are told to run. */
+/** How batches are told to run. Index: `_id`. */
 export function createBatchControlStore(db: Db) {
   const batches = db.collection<BatchDoc>('batches');
   return {
@@ -37,12 +37,20 @@ export function createBatchControlStore(db: Db) {
       return ENDING.includes(status) ? { ...leave, isEnding: true } : leave;
     },
 
-    /** Changes what is given, and returns the batch as it is after; null when it is over, or ends just now. */
+    /** Changes what is given, and returns the batch as it is after, the change counted; null when it is over, or ends just now. */
     change(batchId: string, change: Partial<BatchControl>): Promise<BatchDoc | null> {
       if (Object.keys(change).length === 0) return batches.findOne({ _id: batchId, status: OBEYING });
       const set = Object.fromEntries(Object.entries(change).map(([field, value]) => [`control.${field}`, value]));
-      return batches.findOneAndUpdate({ _id: batchId, status: OBEYING }, { $set: set }, { returnDocument: 'after' });
+      return batches.findOneAndUpdate(
+        { _id: batchId, status: OBEYING },
+        { $set: set, $inc: { controlChanges: 1 } },
+        { returnDocument: 'after' },
+      );
     },
+
+    /** Notes that the workflow was told of all changes up to this one. Safe to repeat; nothing when there was another one since. */
+    markTold: async (batchId: string, controlChanges: number): Promise<void> =>
+      void (await batches.updateOne({ _id: batchId, controlChanges }, { $set: { controlTold: controlChanges } })),
 
     /** Notes until when the lines of a batch wait, and for what; null when they don't. */
     setWaiting: async (batchId: string, waiting: BatchWait | null) =>

@@ -41,7 +41,7 @@ export function createBatchSpendStore(db: Db) {
     },
 
     /**
-     * Sets the limit of a batch that is not over; what is paid and held stays counted. Null when it is over.
+     * Sets the limit of a batch that is not over; what is paid and held stays counted, and the change is. Null when it is over.
      * @param maxMicros null for no limit
      */
     async setMax(batchId: string, maxMicros: number | null): Promise<BatchDoc | null> {
@@ -50,7 +50,7 @@ export function createBatchSpendStore(db: Db) {
         const roomMicros = (maxMicros ?? UNLIMITED_MICROS) - (before ?? UNLIMITED_MICROS);
         const changed = await batches.findOneAndUpdate(
           { _id: batchId, 'spend.maxMicros': before, status: { $nin: [...TERMINAL_BATCH_STATES] } },
-          { $set: { 'spend.maxMicros': maxMicros }, $inc: { 'spend.roomMicros': roomMicros } },
+          { $set: { 'spend.maxMicros': maxMicros }, $inc: { 'spend.roomMicros': roomMicros, controlChanges: 1 } },
           { returnDocument: 'after' },
         );
         if (changed !== null) return changed;

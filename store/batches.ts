@@ -23,6 +23,9 @@ export interface BatchDoc extends BatchFacts {
   readonly control: BatchControl;
   /** What it may cost, and what of it is taken. */
   readonly spend: BatchSpend;
+  /** How often its control or its limit was changed, and up to which change its workflow was told; absent when none was. */
+  readonly controlChanges?: number;
+  readonly controlTold?: number;
   /** Until when its lines wait, as it was planned last; null when they don't. */
   readonly waiting: BatchWait | null;
   /** Running counts by lane, of which the end of the batch makes exact ones; absent in batches of earlier versions. */

@@ -4,11 +4,11 @@ import { cancelStoredBatch, type CancelBatchDeps } from '../batches/cancel-batch
 import { noSuchBatch } from '../batches/no-such-batch.ts';
 
 /** `/admin/batches/{id}/cancel`: the owner ends a batch of any key early, as that key itself may. Safe to repeat. */
-export function registerAdminBatchRoutes(app: FastifyInstance, deps: CancelBatchDeps): void {
-  app.post<{ Params: { id: string } }>('/admin/batches/:id/cancel', async ({ params }) => {
+export function registerAdminBatchRoutes(app: FastifyInstance, deps: Omit<CancelBatchDeps, 'log'>): void {
+  app.post<{ Params: { id: string } }>('/admin/batches/:id/cancel', async ({ params, log }) => {
     const found = await deps.batches.find(params.id);
     if (found === null) throw noSuchBatch(params.id);
-    const batch = await cancelStoredBatch(deps, found);
+    const batch = await cancelStoredBatch({ ...deps, log }, found);
     return { keyId: batch.ownerId, batch: toBatchObject(batch) };
   });
 }

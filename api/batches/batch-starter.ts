@@ -7,6 +7,9 @@ import type { announceWorkflow } from '../../workflows/announce.ts';
 import type { batchWorkflow } from '../../workflows/batch.ts';
 import { batchSearchAttributes, isAboutSearchAttributes } from '../temporal/search-attributes.ts';
 
+/** A workflow that can't be told in this time is told by the sweep. The client alone would try for twenty seconds. */
+const TELL_LIMIT_MS = 5_000;
+
 interface BatchStarterDeps {
   readonly client: Client;
   /** True when the server knows our search attributes. */
@@ -45,9 +48,12 @@ export function createBatchStarter({ client, searchable }: BatchStarterDeps) {
     }
   };
 
+  const tell = (call: () => Promise<unknown>): Promise<unknown> =>
+    client.withDeadline(Date.now() + TELL_LIMIT_MS, call);
+
   const cancelBatch = async (batchId: string): Promise<void> => {
     try {
-      await client.workflow.getHandle(batchId).cancel();
+      await tell(() => client.workflow.getHandle(batchId).cancel());
     } catch (error) {
       // Its workflow is over or was lost: the sweep brings the batch to its end.
       if (!(error instanceof WorkflowNotFoundError)) throw error;
@@ -56,7 +62,7 @@ export function createBatchStarter({ client, searchable }: BatchStarterDeps) {
 
   const wakeBatch = async (batchId: string): Promise<void> => {
     try {
-      await client.workflow.getHandle(batchId).signal(CONTROL_CHANGED_SIGNAL);
+      await tell(() => client.workflow.getHandle(batchId).signal(CONTROL_CHANGED_SIGNAL));
     } catch (error) {
       // Whatever starts it anew reads what is stored.
       if (!(error instanceof WorkflowNotFoundError)) throw error;

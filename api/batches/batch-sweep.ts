@@ -3,6 +3,7 @@ import type { Logger } from '../../core/log.ts';
 import type { BatchAnnouncementStore } from '../../store/batch-announcements.ts';
 import type { BatchDoc, BatchStore } from '../../store/batches.ts';
 import type { KeyStore } from '../../store/keys.ts';
+import { isUntold, tellControl, type TellControlDeps } from './tell-control.ts';
 
 /**
  * How often batches are looked for whose workflow was never started or was lost, and how old they must be. The same time after its end
@@ -14,7 +15,7 @@ const SWEEP_PAGE = 100;
 
 const UNFINISHED = ['validating', 'in_progress', 'finalizing', 'cancelling'] as const;
 
-interface BatchSweepDeps {
+interface BatchSweepDeps extends TellControlDeps {
   readonly batches: Pick<BatchStore, 'listInStates' | 'transition'>;
   readonly keys: Pick<KeyStore, 'listEndingBatches'>;
   readonly batchAnnouncements: Pick<BatchAnnouncementStore, 'listDue'>;
@@ -32,9 +33,9 @@ interface BatchSweepDeps {
 
 /**
  * Looks again and again for batches that nobody works on: what is in the database is the truth, and a workflow that could not be
- * started, or that its Temporal server lost, is started again; an end that was never announced is announced. What a
- * revoked key still has running, or began just after, is cancelled. One round at a time: the next one waits for the end
- * of the one before.
+ * started, or that its Temporal server lost, is started again; one that does not know how its batch is to run now is told; an end
+ * that was never announced is announced. What a revoked key still has running, or began just after, is cancelled. One round at a
+ * time: the next one waits for the end of the one before.
  */
 export function createBatchSweep(deps: BatchSweepDeps) {
   const { batches, keys, batchAnnouncements, startBatch, cancelBatch, startAnnouncement, clock, log } = deps;
@@ -64,6 +65,7 @@ export function createBatchSweep(deps: BatchSweepDeps) {
     const cancelled = ending.has(batch.ownerId) ? await batches.transition(batch._id, 'cancelling', clock.now()) : null;
     await startBatch(batch);
     if ((cancelled ?? batch).status === 'cancelling') await cancelBatch(batch._id);
+    else if (isUntold(batch)) await tellControl(deps, batch);
   };
 
   /** Page by page: a batch that was lost must be found behind any number of older ones that run. */

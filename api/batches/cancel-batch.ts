@@ -8,6 +8,7 @@ export interface CancelBatchDeps {
   readonly clock: Clock;
   /** Tells the batch's workflow that it is cancelled. Safe to repeat. */
   readonly cancelBatch: (batchId: string) => Promise<void>;
+  readonly log: Pick<Logger, 'warn'>;
 }
 
 /**
@@ -17,31 +18,41 @@ export interface CancelBatchDeps {
  * @throws ApiError conflict when it is over, or ends just now
  */
 export async function cancelStoredBatch(deps: CancelBatchDeps, found: BatchDoc): Promise<BatchDoc> {
-  const { batches, clock, cancelBatch } = deps;
+  const { batches, clock } = deps;
   const batch =
     (await batches.transition(found._id, 'cancelling', clock.now())) ?? (await batches.find(found._id)) ?? found;
   if (batch.status !== 'cancelling') {
     throw new ApiError('conflict', `Cannot cancel a batch with status '${batch.status}'.`);
   }
-  await cancelBatch(batch._id);
+  await tell(deps, batch._id);
   return batch;
+}
+
+/** What could not be told is no failure: nothing more of the batch goes out, and the sweep tells its workflow. */
+async function tell(
+  { cancelBatch, log }: Pick<CancelBatchDeps, 'cancelBatch' | 'log'>,
+  batchId: string,
+): Promise<void> {
+  try {
+    await cancelBatch(batchId);
+  } catch (error) {
+    log.warn({ err: error, batchId }, 'a batch is cancelled, and its workflow could not be told; the sweep does it');
+  }
 }
 
 interface CancelBatchesDeps extends Omit<CancelBatchDeps, 'batches'> {
   readonly batches: Pick<BatchStore, 'transition' | 'listCancellable'>;
-  readonly log: Pick<Logger, 'warn'>;
 }
 
 /** Batches in one read. */
 const PAGE = 100;
 
 /**
- * Cancels all batches of a key that can be, one after the other. Safe to repeat. One whose workflow can't be told counts as well: the
- * sweep tells it.
+ * Cancels all batches of a key that can be, one after the other. Safe to repeat. One whose workflow can't be told counts as well.
  * @returns how many are cancelled by this call
  */
 export async function cancelBatchesOf(deps: CancelBatchesDeps, ownerId: string): Promise<number> {
-  const { batches, clock, cancelBatch, log } = deps;
+  const { batches, clock } = deps;
   let cancelled = 0;
   let last: BatchDoc | null = null;
   do {
@@ -50,14 +61,7 @@ export async function cancelBatchesOf(deps: CancelBatchesDeps, ownerId: string):
       // It may have come to its end meanwhile.
       if ((await batches.transition(batchId, 'cancelling', clock.now())) === null) continue;
       cancelled += 1;
-      try {
-        await cancelBatch(batchId);
-      } catch (error) {
-        log.warn(
-          { err: error, batchId },
-          'a batch is cancelled, and its workflow could not be told; the sweep does it',
-        );
-      }
+      await tell(deps, batchId);
     }
     last = page.length < PAGE ? null : (page.at(-1) ?? null);
   } while (last !== null);

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { BATCH_PRIORITIES, BATCH_SPILLS, type BatchControl } from '../../core/contracts/batch-control.ts';
 import { METERED_CONSENTS } from '../../core/contracts/metered-consent.ts';
@@ -9,14 +9,13 @@ import type { BatchSpendStore } from '../../store/batch-spend.ts';
 import type { BatchDoc, BatchStore } from '../../store/batches.ts';
 import { toControlView, type ControlView } from '../batches/control-view.ts';
 import { noSuchBatch } from '../batches/no-such-batch.ts';
+import { tellControl, type TellControlDeps } from '../batches/tell-control.ts';
 import { parseBody } from '../parse-body.ts';
 
-export interface BatchControlRouteDeps {
+export interface BatchControlRouteDeps extends TellControlDeps {
   readonly batches: Pick<BatchStore, 'findOwned'>;
-  readonly batchControl: Pick<BatchControlStore, 'change'>;
+  readonly batchControl: Pick<BatchControlStore, 'change' | 'markTold'>;
   readonly batchSpend: Pick<BatchSpendStore, 'setMax'>;
-  /** Has the batch's workflow look at what is stored. Safe to repeat. */
-  readonly wakeBatch: (batchId: string) => Promise<void>;
 }
 
 const controlSchema = z.strictObject({
@@ -33,10 +32,10 @@ interface IdParams {
 
 /**
  * `/v1/batches/{id}/pause`, `/resume` and `/control`: how a batch runs from now on. What is stored is the truth; the running
- * workflow is woken to read it, and sends nothing out by the old rules once it has.
+ * workflow is woken to read it, by the sweep if not by us, and sends nothing out by the old rules once it has.
  */
 export function registerBatchControlRoutes(app: FastifyInstance, deps: BatchControlRouteDeps): void {
-  const { batches, batchControl, batchSpend, wakeBatch } = deps;
+  const { batches, batchControl, batchSpend } = deps;
 
   const findOwned = async (keyId: string, id: string): Promise<BatchDoc> => {
     const batch = await batches.findOwned(keyId, id);
@@ -47,8 +46,7 @@ export function registerBatchControlRoutes(app: FastifyInstance, deps: BatchCont
   /** @throws ApiError conflict when the batch is over, or ends just now */
   const change = async (
     verb: string,
-    keyId: string,
-    id: string,
+    { params: { id }, caller: { keyId }, log }: Pick<FastifyRequest<IdParams>, 'params' | 'caller' | 'log'>,
     wish: Partial<BatchControl>,
     maxMicros?: number | null,
   ): Promise<ControlView> => {
@@ -59,24 +57,25 @@ export function registerBatchControlRoutes(app: FastifyInstance, deps: BatchCont
       const { status } = await findOwned(keyId, id);
       throw new ApiError('conflict', `Cannot ${verb} a batch with status '${status}'.`);
     }
-    await wakeBatch(id);
+    await tellControl(deps, changed).catch((error: unknown) => {
+      log.warn(
+        { err: error, batchId: id },
+        'a batch is to run another way, and its workflow could not be told; the sweep does it',
+      );
+    });
     return toControlView(changed);
   };
 
-  app.post<IdParams>('/v1/batches/:id/pause', ({ params, caller }) =>
-    change('pause', caller.keyId, params.id, { paused: true }),
-  );
+  app.post<IdParams>('/v1/batches/:id/pause', (request) => change('pause', request, { paused: true }));
 
-  app.post<IdParams>('/v1/batches/:id/resume', ({ params, caller }) =>
-    change('resume', caller.keyId, params.id, { paused: false }),
-  );
+  app.post<IdParams>('/v1/batches/:id/resume', (request) => change('resume', request, { paused: false }));
 
   app.get<IdParams>('/v1/batches/:id/control', async ({ params, caller }) =>
     toControlView(await findOwned(caller.keyId, params.id)),
   );
 
-  app.post<IdParams>('/v1/batches/:id/control', ({ params, caller, body }) => {
-    const { max_metered_usd: max, ...given } = parseBody(controlSchema, body);
+  app.post<IdParams>('/v1/batches/:id/control', (request) => {
+    const { max_metered_usd: max, ...given } = parseBody(controlSchema, request.body);
     const wish = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
     if (max === undefined && Object.keys(wish).length === 0) {
       throw new ApiError(
@@ -85,6 +84,6 @@ export function registerBatchControlRoutes(app: FastifyInstance, deps: BatchCont
       );
     }
     const maxMicros = typeof max === 'string' ? readUsd(max, 'max_metered_usd') : max;
-    return change('change', caller.keyId, params.id, wish, maxMicros);
+    return change('change', request, wish, maxMicros);
   });
 }

@@ -113,10 +113,10 @@ export function registerBatchRoutes(app: FastifyInstance, deps: BatchRouteDeps):
     return toBatchObject(batch);
   });
 
-  app.post<IdParams>('/v1/batches/:id/cancel', async ({ params, caller }) => {
+  app.post<IdParams>('/v1/batches/:id/cancel', async ({ params, caller, log }) => {
     const found = await batches.findOwned(caller.keyId, params.id);
     if (found === null) throw noSuchBatch(params.id);
-    return toBatchObject(await cancelStoredBatch(deps, found));
+    return toBatchObject(await cancelStoredBatch({ ...deps, log }, found));
   });
 }
 

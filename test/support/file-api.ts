@@ -25,7 +25,11 @@ export async function startFileApi(database: TestDatabase, maxFileBytes?: number
   const started: BatchDoc[] = [];
   const cancelled: string[] = [];
   const woken: string[] = [];
-  const faults: { start?: Error } = {};
+  const faults: { start?: Error; tell?: Error } = {};
+  const tell = async (told: string[], batchId: string): Promise<void> => {
+    if (faults.tell !== undefined) throw faults.tell;
+    told.push(batchId);
+  };
   const limits = {
     ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
     ...(maxPartBytes === undefined ? {} : { maxPartBytes }),
@@ -38,9 +42,9 @@ export async function startFileApi(database: TestDatabase, maxFileBytes?: number
       if (faults.start !== undefined) throw faults.start;
       started.push(batch);
     },
-    cancelBatch: async (batchId) => void cancelled.push(batchId),
+    cancelBatch: (batchId) => tell(cancelled, batchId),
   });
-  registerBatchControlRoutes(app, { ...world, wakeBatch: async (batchId) => void woken.push(batchId) });
+  registerBatchControlRoutes(app, { ...world, wakeBatch: (batchId) => tell(woken, batchId) });
   registerBatchProgressRoute(app, { ...world, log: createLogger('silent', 'test'), pollEveryMs: 10 });
   registerBatchResultsRoute(app, world);
   const { lanes, routes } = world;

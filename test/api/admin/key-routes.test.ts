@@ -141,6 +141,16 @@ describe('a batch of any key', () => {
     expect(told).toEqual([batch._id, batch._id]);
   });
 
+  it('is cancelled also when its workflow can not be told, which is left to the sweep', async () => {
+    const batch = await put('in_progress');
+    isTemporalAway = true;
+    expect(await ask('POST', `/admin/batches/${batch._id}/cancel`)).toMatchObject({
+      status: 200,
+      body: { batch: { status: 'cancelling' } },
+    });
+    expect(lines.some((line) => line.includes(batch._id))).toBe(true);
+  });
+
   it('is not when it is over, or not there', async () => {
     const { _id } = await put('completed');
     expect(await ask('POST', `/admin/batches/${_id}/cancel`)).toMatchObject({ status: 409 });

@@ -13,15 +13,18 @@ let sweep: ReturnType<typeof createBatchSweep> | undefined;
 let started: string[] = [];
 let cancelled: string[] = [];
 let announcements: string[] = [];
+let woken: string[] = [];
 let rounds = 0;
 /** Rounds beyond these find nothing. */
 let roundsThatFind = Infinity;
 /** What Temporal does with a start or a cancel, besides taking it. */
 let onStart: (workflowId: string) => Promise<void> = async () => undefined;
 let onCancel: (workflowId: string) => Promise<void> = async () => undefined;
+let onWake: (workflowId: string) => Promise<void> = async () => undefined;
 const { log, lines } = keptLog();
 
 const client = {
+  withDeadline: (_: number, call: () => Promise<unknown>) => call(),
   workflow: {
     start: async (type: string, { workflowId }: { workflowId: string }) => {
       if (type === 'announceWorkflow') return void announcements.push(workflowId);
@@ -34,6 +37,10 @@ const client = {
         cancelled.push(workflowId);
         await onCancel(workflowId);
       },
+      signal: async () => {
+        await onWake(workflowId);
+        woken.push(workflowId);
+      },
     }),
   },
 } as unknown as Client;
@@ -45,11 +52,12 @@ afterAll(() => database.release());
 beforeEach(async () => {
   await database.db.dropDatabase();
   world = await createBatchWorld(database);
-  [started, cancelled, announcements] = [[], [], []];
+  [started, cancelled, announcements, woken] = [[], [], [], []];
   rounds = 0;
   roundsThatFind = Infinity;
   onStart = async () => undefined;
   onCancel = async () => undefined;
+  onWake = async () => undefined;
   lines.splice(0);
 });
 afterEach(() => sweep?.stopSweep());
@@ -156,6 +164,49 @@ describe('the sweep of lost batches', () => {
     release();
     await stopped;
     expect(started).toEqual([first]);
+  });
+});
+
+describe('the sweep of batches that are to run another way', () => {
+  it('tells the workflow that does not know yet, until it has been told, and once', async () => {
+    const [paused = '', limited = '', told = '', unchanged = ''] = await putLost(4);
+    await world.batchControl.change(paused, { paused: true });
+    await world.batchSpend.setMax(limited, 1_000_000);
+    const { controlChanges = 0 } = (await world.batchControl.change(told, { priority: 'high' })) ?? {};
+    await world.batchControl.markTold(told, controlChanges);
+    let isAway = true;
+    onWake = (id) => (isAway && id === limited ? Promise.reject(new Error('no signal')) : Promise.resolve());
+    startSweep();
+    await oneRound();
+    expect(woken).toEqual([paused]);
+    expect(lines.some((line) => line.includes(limited))).toBe(true);
+    isAway = false;
+    await oneRound();
+    expect(woken).toEqual([paused, limited]);
+    expect(await world.read(unchanged)).not.toHaveProperty('controlTold');
+  });
+
+  it('tells once more of a change that came while the workflow was told of the one before', async () => {
+    const [id = ''] = await putLost(1);
+    await world.batchControl.change(id, { paused: true });
+    onWake = async () => {
+      onWake = async () => undefined;
+      await world.batchControl.change(id, { paused: false });
+    };
+    startSweep();
+    await expect.poll(() => woken).toEqual([id, id]);
+    await oneRound();
+    expect(woken).toEqual([id, id]);
+  });
+
+  it('cancels those that end, and tells them nothing else', async () => {
+    const [id = ''] = await putLost(1);
+    await world.batchControl.change(id, { paused: true });
+    await world.batches.transition(id, 'cancelling', 1);
+    startSweep();
+    await oneRound();
+    expect(cancelled).toContain(id);
+    expect(woken).toEqual([]);
   });
 });
 

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFileApi, type FileApi } from '../../support/file-api.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
+import { isUntold } from '../../../api/batches/tell-control.ts';
+import { DEFAULT_CONTROL } from '../../../core/contracts/batch-control.ts';
 import { newSpend } from '../../../core/contracts/batch-spend.ts';
 
 let database: TestDatabase;
@@ -43,6 +45,21 @@ describe('the control of a batch', () => {
     expect((await post(`${_id}/resume`)).json()).toMatchObject({ paused: false });
     expect(api.woken).toEqual([_id, _id, _id]);
     expect((await api.read(_id)).control.paused).toBe(false);
+  });
+
+  it.each([
+    ['pause', undefined],
+    ['resume', undefined],
+    ['control', { priority: 'high', max_metered_usd: '1' }],
+  ])('is changed by %s also when its workflow can not be told, which is left to the sweep', async (path, payload) => {
+    const { _id } = await putBatch({ control: { ...DEFAULT_CONTROL, paused: path === 'resume' } });
+    api.faults.tell = new Error('away');
+    const untold = await post(`${_id}/${path}`, payload);
+    delete api.faults.tell;
+    expect([untold.statusCode, isUntold(await api.read(_id))]).toEqual([200, true]);
+    expect(untold.json()).toMatchObject(payload === undefined ? { paused: path === 'pause' } : { priority: 'high' });
+    expect((await post(`${_id}/${path}`, payload)).statusCode).toBe(200);
+    expect(isUntold(await api.read(_id))).toBe(false);
   });
 
   it('changes priority, spill and consent, each by itself', async () => {

@@ -173,6 +173,14 @@ describe('POST /v1/batches/{id}/cancel', () => {
     expect(await api.client.batches.retrieve(id)).toMatchObject({ status: 'cancelled' });
   });
 
+  it('cancels also what can not be told to the workflow, which is left to the sweep', async () => {
+    const { _id } = await api.putBatch('file-1', { ownerId: api.ownerId, status: 'in_progress' });
+    api.faults.tell = new Error('away');
+    const cancelled = await api.client.batches.cancel(_id).finally(() => delete api.faults.tell);
+    expect(cancelled).toMatchObject({ id: _id, status: 'cancelling' });
+    expect(await api.read(_id)).toMatchObject({ status: 'cancelling' });
+  });
+
   it.each(['failed', 'finalizing', 'completed', 'expired', 'cancelled'] as const)(
     'refuses a batch that is %s',
     async (status) => {
