@@ -1,6 +1,6 @@
 import { checkBatch } from '../check-batch.ts';
 import { formatTable } from '../table.ts';
-import { residentMegabytes } from './memory.ts';
+import { formatMegabytes, residentMegabytes } from './memory.ts';
 import { benchRows } from './rows.ts';
 import { KEY_MODEL, PLAN_MODEL, startBenchWorld, type BenchWorld } from './setup.ts';
 
@@ -15,7 +15,7 @@ export async function benchBatch({ rows, keyRows }: { rows: number; keyRows: num
     console.log(
       formatTable(['', 'rows', 'rows/s', 'to in_progress s', 'rows done to files s', 'lost', 'twice'], table),
     );
-    console.log(`\nMemory of everything together: ${(await residentMegabytes(world.gateway.pid)).toFixed(0)} MB`);
+    console.log(`\nMemory of everything together: ${formatMegabytes(await residentMegabytes(world.gateway.pid))}`);
   } finally {
     await world.stop();
   }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { checkBatch } from '../check-batch.ts';
 import { formatTable } from '../table.ts';
 import { quantile, runLoad } from './load.ts';
-import { ownMegabytes } from './memory.ts';
+import { formatMegabytes, ownMegabytes } from './memory.ts';
 import { benchRows } from './rows.ts';
 import { DURABLE_KEY_MODEL, KEY_MODEL, startBenchWorld, type BenchWorld } from './setup.ts';
 
@@ -54,7 +54,7 @@ const HEAD = [
   'status p50/p95 ms',
   'progress p50/p95 ms',
   'interactive p50/p95 ms',
-  'api + worker MB, peak',
+  'api + worker, peak',
 ];
 
 function toRow(run: BulkRun): (string | number)[] {
@@ -67,7 +67,7 @@ function toRow(run: BulkRun): (string | number)[] {
     `${ms(run.statusMs, 0.5)} / ${ms(run.statusMs, 0.95)}`,
     `${ms(run.progressMs, 0.5)} / ${ms(run.progressMs, 0.95)}`,
     `${ms(run.interactiveMs, 0.5)} / ${ms(run.interactiveMs, 0.95)}`,
-    run.peakMegabytes.toFixed(0),
+    formatMegabytes(run.peakMegabytes),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { formatTable } from '../table.ts';
 import { quantile, runLoad, type LoadResult, type Target } from './load.ts';
-import { residentMegabytes } from './memory.ts';
-import { sampleProcesses, sumByName } from './processes.ts';
+import { formatMegabytes, residentMegabytes } from './memory.ts';
+import { gainOf, sampleProcesses, sumByName } from './processes.ts';
 import { DURABLE_KEY_MODEL, KEY_MODEL, PLAN_MODEL, startBenchWorld, type BenchWorld } from './setup.ts';
 
 /** So many requests go ahead of each figure, so that connections and code are warm. */
@@ -14,9 +14,12 @@ interface Figures {
   readonly first: number;
   readonly rate10: number;
   readonly rate50: number;
-  /** Processor time of flatlane's own process, and of its database, in milliseconds for 1,000 requests at 50 at a time. */
-  readonly flatlaneCpuMs: number;
-  readonly databaseCpuMs: number;
+  /**
+   * Processor time of flatlane's own process, and of its database, in milliseconds for 1,000 requests at 50 at a time; undefined
+   * where it can't be read.
+   */
+  readonly flatlaneCpuMs: number | undefined;
+  readonly databaseCpuMs: number | undefined;
 }
 
 /**
@@ -48,12 +51,11 @@ export async function benchOverhead(options: { requests: number; soak: number; d
       rows.push(rowOf(name, figures, base));
     }
     console.log(formatTable(HEAD, rows));
-    console.log(`\nMemory of everything together: ${(await residentMegabytes(world.gateway.pid)).toFixed(0)} MB`);
+    const memory = async (): Promise<string> => formatMegabytes(await residentMegabytes(world.gateway.pid));
+    console.log(`\nMemory of everything together: ${await memory()}`);
     if (soak > 0) {
       await runLoad({ ...gateway, model: PLAN_MODEL }, soak, 8);
-      console.log(
-        `After ${soak} more completions on a plan lane: ${(await residentMegabytes(world.gateway.pid)).toFixed(0)} MB`,
-      );
+      console.log(`After ${soak} more completions on a plan lane: ${await memory()}`);
     }
   } finally {
     await world.stop();
@@ -68,8 +70,10 @@ async function measure(world: BenchWorld, target: Target, requests: number, time
   const before = await cpuMs(world);
   const at50 = await runLoad(target, requests * times, 50);
   const after = await cpuMs(world);
-  const spent = (name: string): number =>
-    (((after.get(name) ?? 0) - (before.get(name) ?? 0)) / at50.latenciesMs.length) * 1000;
+  const spent = (name: string): number | undefined => {
+    const gained = gainOf(name, before, after);
+    return gained === undefined ? undefined : (gained / at50.latenciesMs.length) * 1000;
+  };
   return {
     median: quantile(one.latenciesMs, 0.5),
     p95: quantile(one.latenciesMs, 0.95),
@@ -110,8 +114,8 @@ function rowOf(name: string, figures: Figures, base: Figures): string[] {
     figures.rate50.toFixed(1),
     (figures.rate10 / base.rate10).toFixed(4),
     (figures.rate50 / base.rate50).toFixed(4),
-    figures.flatlaneCpuMs.toFixed(0),
-    figures.databaseCpuMs.toFixed(0),
+    figures.flatlaneCpuMs?.toFixed(0) ?? 'n/a',
+    figures.databaseCpuMs?.toFixed(0) ?? 'n/a',
   ];
 }
 

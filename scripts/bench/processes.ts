@@ -13,16 +13,20 @@ export interface ProcessSample {
 /** Linux counts processor time in hundredths of a second, whatever the kernel's own tick is. */
 const MS_PER_TICK = 10;
 
+/** Where Linux shows its processes. macOS has nothing of the kind. */
+export const PROC = '/proc';
+
 /**
- * All that a process has started, itself included.
+ * All that a process has started, itself included; nothing where processes can't be read.
  * @param accounts aliases by lane id: an account's process works in a folder with its id in the path
  */
 export async function sampleProcesses(
   rootPid: number,
   accounts: ReadonlyMap<string, string> = new Map(),
+  proc = PROC,
 ): Promise<ProcessSample[]> {
   const found = new Map<number, { parent: number; sample: ProcessSample }>();
-  for (const entry of await readdir('/proc')) {
+  for (const entry of await readdir(proc).catch(() => [])) {
     const pid = Number(entry);
     const read = Number.isInteger(pid) ? await readProcess(pid, rootPid, accounts) : undefined;
     if (read !== undefined) found.set(pid, read);
@@ -76,4 +80,14 @@ export function sumByName(
   const sums = new Map<string, number>();
   for (const sample of samples) sums.set(sample.name, (sums.get(sample.name) ?? 0) + sample[figure]);
   return sums;
+}
+
+/** What processes of a name have added to a figure between two readings; undefined where they were not read. */
+export function gainOf(
+  name: string,
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+): number | undefined {
+  const [from, to] = [before.get(name), after.get(name)];
+  return from === undefined || to === undefined ? undefined : to - from;
 }

@@ -1,6 +1,7 @@
 import { Agent, request } from 'undici';
 import { formatTable } from '../table.ts';
 import { createScriptAccount, mishapOf, type ScriptAccount } from './mixed-failures.ts';
+import { assertMemoryIsReadable } from './memory.ts';
 import { sampleProcesses, sumByName } from './processes.ts';
 import { PLAN_MODEL, startBenchWorld, type BenchWorld } from './setup.ts';
 
@@ -29,6 +30,7 @@ type Tally = Map<string, number>;
  * stream cut in half, a burst limit, callers who leave, and a Codex process that is killed.
  */
 export async function benchMemory({ completions }: { completions: number }): Promise<void> {
+  await assertMemoryIsReadable();
   const world = await startBenchWorld();
   const dispatcher = new Agent({ connections: AT_A_TIME });
   const readings: Reading[] = [];

@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { sampleProcesses, sumByName } from '../../../scripts/bench/processes.ts';
+import { assertMemoryIsReadable, formatMegabytes, residentMegabytes } from '../../../scripts/bench/memory.ts';
+import { gainOf, sampleProcesses, sumByName } from '../../../scripts/bench/processes.ts';
 
 describe('sampleProcesses', () => {
   it('finds all that a process has started, and names accounts by their folders', async () => {
@@ -35,5 +36,22 @@ describe('sampleProcesses', () => {
     const counted = (await spent()) - before;
     expect(counted).toBeGreaterThanOrEqual(200);
     expect(counted).toBeLessThan(3_000);
+  });
+});
+
+describe('a system without /proc', () => {
+  const proc = join(tmpdir(), 'flatlane-no-proc');
+
+  it('has no processes to be read, and figures that are not there', async () => {
+    expect(await sampleProcesses(process.pid, new Map(), proc)).toEqual([]);
+    expect(formatMegabytes(await residentMegabytes(process.pid, proc))).toBe('n/a');
+    expect(formatMegabytes(await residentMegabytes(process.pid))).toMatch(/^\d+ MB$/);
+    expect(gainOf('flatlane', new Map(), new Map())).toBeUndefined();
+    expect(gainOf('flatlane', new Map([['flatlane', 2]]), new Map([['flatlane', 5]]))).toBe(3);
+  });
+
+  it('is told before its memory is measured in vain', async () => {
+    await expect(assertMemoryIsReadable(proc)).rejects.toThrow('measure it on Linux');
+    await expect(assertMemoryIsReadable()).resolves.toBeUndefined();
   });
 });
