@@ -16,6 +16,7 @@ const REACH_LIMIT_MS = 10_000;
  * With any other value the downloader takes the archive from whoever answers, and the MD5 of it from the same place
  * (rejectUnauthorized in its MongoBinaryDownload.js, 11.3.0).
  */
+// oxlint-disable-next-line node/no-process-env -- the downloader takes it from nowhere else
 process.env.npm_config_strict_ssl = 'true';
 
 async function main(folder, version) {
