@@ -1,7 +1,7 @@
 import type { BatchPriority } from '../core/contracts/batch-control.ts';
 import { OWN_TROUBLES_BEFORE_GIVING_UP, type ChunkInput, type LineResult } from '../core/contracts/batch.ts';
 import { LINE_TASK_PRIORITY } from '../core/contracts/queues.ts';
-import { ATTEMPT_DEADLINE_MS, LINE_SLOT_WAIT_MS } from '../core/contracts/timings.ts';
+import { LINE_GROUP_LIMIT_MS, LINE_SLOT_WAIT_MS } from '../core/contracts/timings.ts';
 import { nextAttempt, type LineGroup, type WaitingLine } from './line-queue.ts';
 import { isOwnTrouble, lostAttempt, lostRecord } from './lost-attempt.ts';
 import { laneActivities } from './proxies.ts';
@@ -27,8 +27,8 @@ export async function serveGroup(
     return await laneActivities({
       laneId: lane.laneId,
       slotWaitMs: LINE_SLOT_WAIT_MS,
-      // A group's lines run side by side, but a lane with few slots takes them in turns.
-      limitMs: ATTEMPT_DEADLINE_MS * Math.ceil(lines.length / lane.concurrency) + LINE_SLOT_WAIT_MS,
+      // Lines of many groups take turns for the lane's slots: only each line itself knows how long it waits and how long it is out.
+      limitMs: LINE_GROUP_LIMIT_MS,
       priorityKey: LINE_TASK_PRIORITY[priority],
       fairnessKey: keyId,
       summary: summaryOf(

@@ -15,6 +15,19 @@ export const LAST_LANE_SLOT_WAIT_MS = 2 * 60_000;
 /** A batch line may wait long for a slot; past this its lane is taken as having no worker, and the next lane is tried. */
 export const LINE_SLOT_WAIT_MS = 5 * 60_000;
 
+/**
+ * A batch line whose group a worker has taken waits this long for its slot, then it goes back unsent: what it may cost is not held for
+ * hours, its batch plans anew, and its activity has an end that can be told beforehand. Twelve rounds of a lane at 75 s a line.
+ */
+export const LINE_WAIT_IN_WORKER_MS = 15 * 60_000;
+
+/**
+ * The last resort against a group of lines that hangs for good: a batch can't end before it. It must never be reached otherwise, since
+ * what is under way is cut off and sent again; so it leaves ten minutes after the longest wait and the longest attempt, for a database
+ * that is away. A worker that dies is noticed by its heartbeat.
+ */
+export const LINE_GROUP_LIMIT_MS = 30 * 60_000;
+
 /** A worker that says nothing for this long is taken as dead, and its attempts are decided on anew. */
 export const LANE_HEARTBEAT_TIMEOUT_MS = 12_000;
 

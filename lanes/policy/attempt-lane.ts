@@ -2,7 +2,12 @@ import type { Clock } from '../../core/clock.ts';
 import type { DrillSignal } from '../../core/contracts/drill.ts';
 import { isCostUnknown, type AttemptFailure, type AttemptRecord } from '../../core/contracts/failure.ts';
 import type { LaneRef } from '../../core/contracts/lane.ts';
-import { ATTEMPT_DEADLINE_MS, INTERACTIVE_SLOT_WAIT_MS, LAST_LANE_SLOT_WAIT_MS } from '../../core/contracts/timings.ts';
+import {
+  ATTEMPT_DEADLINE_MS,
+  INTERACTIVE_SLOT_WAIT_MS,
+  LAST_LANE_SLOT_WAIT_MS,
+  LINE_WAIT_IN_WORKER_MS,
+} from '../../core/contracts/timings.ts';
 import type { LaneOutcome, Operation } from '../../core/lane-port.ts';
 import type { HostedLane, LaneHost } from './hosted-lane.ts';
 import type { SlotPriority } from './slots.ts';
@@ -47,7 +52,7 @@ export async function attemptLane(
   const before = hosted.availability(call.priority);
   if (!before.open) return unavailable(before);
   const release = await acquire(hosted, call, signal);
-  if (release === undefined) return notAdmitted(call, signal);
+  if (release === undefined) return notAdmitted(call, clock.now(), signal);
   try {
     // The lane may have run out while this one waited for its slot.
     const now = hosted.availability(call.priority);
@@ -79,10 +84,12 @@ export async function attemptLane(
 }
 
 /** Why there was no slot. */
-function notAdmitted({ stopping }: LaneTry, signal: AbortSignal): LaneOutcome {
+function notAdmitted({ stopping, priority }: LaneTry, now: number, signal: AbortSignal): LaneOutcome {
   if (signal.aborted) return { ok: false, failure: failureOf('cancelled', 'the caller is gone') };
   if (stopping?.aborted === true) return { ok: false, failure: failureOf('process_lost', 'the worker stops') };
-  return unavailable({ why: 'no slot of the lane became free in time' });
+  const why = 'no slot of the lane became free in time';
+  // A lane that many lines wait for is busy, and not out: a batch may send its lines there again at once.
+  return unavailable(priority === 'interactive' ? { why } : { why, until: now });
 }
 
 /** What the lane log keeps of an attempt. */
@@ -113,7 +120,13 @@ export function recordOf(
   };
 }
 
-/** A batch line waits as long as it takes; an interactive request goes to the next lane instead, if there is one. Undefined: no slot. */
+/** How long something waits for a slot: a batch line long, an interactive request as long as there is another lane to go to. */
+function slotWaitMs(priority: SlotPriority, isLastLane: boolean): number {
+  if (priority !== 'interactive') return LINE_WAIT_IN_WORKER_MS;
+  return isLastLane ? LAST_LANE_SLOT_WAIT_MS : INTERACTIVE_SLOT_WAIT_MS;
+}
+
+/** Undefined: no slot. */
 async function acquire(
   hosted: HostedLane,
   { priority, isLastLane = false, stopping }: Pick<LaneTry, 'priority' | 'isLastLane' | 'stopping'>,
@@ -125,8 +138,7 @@ async function acquire(
   const stop = (): void => waiting.abort();
   signal.addEventListener('abort', stop, { once: true });
   stopping?.addEventListener('abort', stop, { once: true });
-  const limitMs = isLastLane ? LAST_LANE_SLOT_WAIT_MS : INTERACTIVE_SLOT_WAIT_MS;
-  const timer = priority === 'interactive' ? setTimeout(stop, limitMs) : undefined;
+  const timer = setTimeout(stop, slotWaitMs(priority, isLastLane));
   try {
     return await hosted.acquire(priority, waiting.signal);
   } catch {

@@ -9,7 +9,7 @@ import {
   type LineResult,
   type ServeLinesInput,
 } from '../../core/contracts/batch.ts';
-import { LOOK_WHILE_SERVING_MS } from '../../core/contracts/timings.ts';
+import { ATTEMPT_DEADLINE_MS, LINE_WAIT_IN_WORKER_MS, LOOK_WHILE_SERVING_MS } from '../../core/contracts/timings.ts';
 import type { AttemptFailure, FailureClass } from '../../core/contracts/failure.ts';
 import type { PlannedLane } from '../../core/contracts/lane.ts';
 import { WORKFLOW_TASK_QUEUE } from '../../core/contracts/queues.ts';
@@ -213,6 +213,32 @@ describe('the lines of a batch', () => {
     await run();
     const lanes = world.served.map(({ lane }) => lane.laneId);
     expect(lanes).toEqual([...Array<string>(OWN_TROUBLES_BEFORE_GIVING_UP + 2).fill('plan_lane'), 'key_lane']);
+  });
+
+  it('have the longest wait for a slot and the longest attempt within the time of their group, however few its lane’s slots are', async () => {
+    const limits: number[] = [];
+    world.plan = () => [{ ...PLAN, concurrency: 1 }];
+    world.lines = [1, 2];
+    world.plan_lane = async (input) => {
+      limits.push(Context.current().info.startToCloseTimeoutMs);
+      if (world.served.length > 1) return answer(input);
+      // No slot became free in time for one of them.
+      return input.lines.map(({ line, attempt }) =>
+        line === 1
+          ? { line, record: record(input, attempt, 'answered') }
+          : {
+              line,
+              record: record(input, attempt, 'lane_unavailable'),
+              failure: plantFailure('lane_unavailable', { unavailableUntil: Date.now(), reachedUpstream: false }),
+            },
+      );
+    };
+    await run();
+    expect(world.served.map(({ lines }) => lines)).toEqual([
+      [1, 2].map((line) => ({ line, attempt: 1, previous: [] })),
+      [{ line: 2, attempt: 1, previous: [] }],
+    ]);
+    expect(Math.min(...limits)).toBeGreaterThan(LINE_WAIT_IN_WORKER_MS + ATTEMPT_DEADLINE_MS);
   });
 
   it('look at their lanes while they wait for room on open ones', async () => {

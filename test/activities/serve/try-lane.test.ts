@@ -4,7 +4,11 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { tryLane, type ActivityTry, type TriedLane } from '../../../activities/serve/try-lane.ts';
 import type { HostedLane } from '../../../lanes/policy/hosted-lane.ts';
 import type { AttemptFailure } from '../../../core/contracts/failure.ts';
-import { ATTEMPT_DEADLINE_MS, INTERACTIVE_SLOT_WAIT_MS } from '../../../core/contracts/timings.ts';
+import {
+  ATTEMPT_DEADLINE_MS,
+  INTERACTIVE_SLOT_WAIT_MS,
+  LINE_WAIT_IN_WORKER_MS,
+} from '../../../core/contracts/timings.ts';
 import type { LaneCall, LaneOutcome } from '../../../core/lane-port.ts';
 import { createSlots } from '../../../lanes/policy/slots.ts';
 import { createMovableClock } from '../../support/movable-clock.ts';
@@ -161,6 +165,20 @@ describe('a lane that takes nothing', () => {
     expect((await person).outcome).toMatchObject(unavailable);
     release();
     expect((await line).outcome).toBe(ANSWER);
+  });
+
+  it('is one that has no slot for a batch line for so long: it goes back unsent, and may come again at once', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { clock, slots, calls, run } = setUp();
+    const release = await slots.acquire('batch', new AbortController().signal);
+    const line = run({ priority: 'batch' });
+    await vi.advanceTimersByTimeAsync(LINE_WAIT_IN_WORKER_MS);
+    const { outcome } = await line;
+    expect(outcome).toMatchObject(unavailable);
+    expect(outcome).toMatchObject({ failure: { unavailableUntil: clock.now() } });
+    release();
+    expect(calls).toEqual([]);
+    expect(slots.inUse).toBe(0);
   });
 });
 
