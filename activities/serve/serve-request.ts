@@ -10,7 +10,7 @@ import { keepText } from '../../core/wire/written-text.ts';
 import type { LaneLogStore } from '../../store/lane-log.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
 import type { RequestDoc, RequestResult, RequestStore } from '../../store/requests.ts';
-import { costsOf, NO_COSTS, type CostMicros, type Costs } from '../../lanes/prices/costs.ts';
+import { costsOf, costsOfFailures, type CostMicros, type Costs } from '../../lanes/prices/costs.ts';
 import { entryOfResult } from './entry-of-result.ts';
 import { keepResult } from './keep-result.ts';
 import { requestEntry } from './request-entry.ts';
@@ -109,7 +109,7 @@ async function serve(
   const { outcome, record, billed } = tried;
   const costs =
     billed === undefined
-      ? NO_COSTS
+      ? costsOfFailures([...previous, record])
       : costsOf(deps.host.find(lane.laneId)?.costMicros ?? deps.costMicros, lane, billed.usage);
   if (billed !== undefined) await persist(deps.log, () => settle(deps, input, request, costs));
   if (outcome.ok) {

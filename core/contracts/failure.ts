@@ -43,6 +43,8 @@ export interface AttemptFailure {
   readonly param?: string;
   /** HTTP status of the upstream where there was one. */
   readonly upstreamStatus?: number;
+  /** An answer was begun before the upstream refused the request: it may be billed. */
+  readonly mayBeBilled?: true;
   /** For process_lost, the id of the Codex process: its death is one failure of the lane, however many requests it took along. */
   readonly lostProcess?: number;
   /** A short reason in our own words, for the lane log. */
@@ -70,10 +72,10 @@ const CUT_OFF: ReadonlySet<FailureClass> = new Set<FailureClass>(['broken', 'pro
 
 /**
  * Whether nobody knows what a failed attempt cost: it reached a metered upstream, which may have worked on it, and was cut off before
- * it had told. An upstream that answered with an error takes nothing.
+ * it had told, or refused when an answer was begun. An upstream that answered with an error takes nothing.
  */
 export function isCostUnknown(laneKind: 'plan' | 'key', failure: AttemptFailure): boolean {
-  const { class: failureClass, reachedUpstream, upstreamStatus } = failure;
+  const { class: failureClass, reachedUpstream, upstreamStatus, mayBeBilled = false } = failure;
   const wasRefused = upstreamStatus !== undefined && upstreamStatus >= 400;
-  return laneKind === 'key' && reachedUpstream && CUT_OFF.has(failureClass) && !wasRefused;
+  return laneKind === 'key' && reachedUpstream && (CUT_OFF.has(failureClass) || mayBeBilled) && !wasRefused;
 }

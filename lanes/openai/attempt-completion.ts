@@ -11,6 +11,7 @@ import { describeError } from './describe-error.ts';
 import type { MissingEndpoints } from './missing-endpoints.ts';
 import type { ProviderQuirks } from './presets.ts';
 import { PROVIDER_OPERATIONS, type ProviderOperation } from './provider-operation.ts';
+import type { NotWhole } from './read-completion.ts';
 import { asksForUsage } from './request-body.ts';
 import { unpackBody } from './unpack-body.ts';
 import { unsupportedParam } from './unsupported-param.ts';
@@ -129,7 +130,7 @@ async function readWhole(
   progress: Progress,
 ): Promise<LaneOutcome> {
   const reading = operation.readWhole(await readText(response.body, ANSWER_LIMIT_BYTES));
-  if (!reading.whole) return broken(progress, reading.reason);
+  if (!reading.whole) return notWhole(progress, reading);
   return { ok: true, body: reading.body, usage: readUsage(reading.usage), ignoredParams: [] };
 }
 
@@ -161,7 +162,7 @@ async function readStreamed(
   const end = await operationOf(call)
     .readStream({ body: response.body, passUsage, passOn, ending })
     .finally(() => clearTimeout(bodyEnd));
-  if (!end.whole) return broken(progress, end.reason);
+  if (!end.whole) return notWhole(progress, end);
   return { ok: true, body: JSON.stringify(end.completion), usage: readUsage(end.usage), ignoredParams: [] };
 }
 
@@ -186,6 +187,14 @@ function failed(
   failure: Omit<AttemptFailure, 'answerStarted' | 'reachedUpstream'>,
 ): FailedOutcome {
   return { ok: false, failure: { ...progress, ...failure } };
+}
+
+/** A 200 that is no answer: broken, unless the error in it says something more exact. */
+function notWhole(progress: Progress, { reason, inside, begun = false }: NotWhole): FailedOutcome {
+  if (inside === undefined) return broken(progress, reason);
+  const { failure, callerAnswer } = inside;
+  const outcome = failed(progress, { ...failure, ...(begun ? { mayBeBilled: true } : {}) });
+  return callerAnswer === undefined ? outcome : { ...outcome, callerAnswer };
 }
 
 function broken(progress: Progress, reason: string): FailedOutcome {

@@ -25,9 +25,17 @@ export interface Classified {
 }
 
 /** Codes with which providers say that the money or the quota is used up, and not the pace too fast. */
-const QUOTA_CODES = new Set(['insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active']);
-const CONTENT_CODES = new Set(['content_policy_violation', 'content_filter', 'moderation_blocked']);
-const OVERLOAD_CODES = new Set(['server_is_overloaded', 'overloaded_error', 'overloaded']);
+export const QUOTA_CODES: ReadonlySet<string> = new Set([
+  'insufficient_quota',
+  'billing_hard_limit_reached',
+  'billing_not_active',
+]);
+export const CONTENT_CODES: ReadonlySet<string> = new Set([
+  'content_policy_violation',
+  'content_filter',
+  'moderation_blocked',
+]);
+export const OVERLOAD_CODES: ReadonlySet<string> = new Set(['server_is_overloaded', 'overloaded_error', 'overloaded']);
 
 /**
  * What a refusal of a provider means, after the table "Failures of a key lane". Pure.

@@ -1,9 +1,18 @@
 import { isJsonObject, parseJson } from '../../core/wire/json-object.ts';
+import type { ErrorInside } from './error-inside.ts';
+
+/** Why a 200 is no answer. */
+export interface NotWhole {
+  readonly whole: false;
+  readonly reason: string;
+  /** The provider's error in it, where that says whose fault it is. */
+  readonly inside?: ErrorInside;
+  /** An answer was begun before that, and may be billed. */
+  readonly begun?: boolean;
+}
 
 /** A 200 without streaming: the provider's text as it is, or why it is no answer. */
-export type CompletionReading =
-  | { readonly whole: true; readonly body: string; readonly usage: unknown }
-  | { readonly whole: false; readonly reason: string };
+export type CompletionReading = { readonly whole: true; readonly body: string; readonly usage: unknown } | NotWhole;
 
 /**
  * Checks that the body of a 200 is a chat completion. Providers send errors, HTML pages and cut bodies with a 200 as well.

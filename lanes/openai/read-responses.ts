@@ -1,16 +1,16 @@
-import { isJsonObject, parseJson } from '../../core/wire/json-object.ts';
+import { isJsonObject, parseJson, type JsonObject } from '../../core/wire/json-object.ts';
+import { readUsage } from '../../core/wire/usage.ts';
 import { ANSWER_LIMIT_BYTES, limitBytes } from './bounded-body.ts';
-import type { CompletionReading } from './read-completion.ts';
+import { classifyErrorInside } from './error-inside.ts';
+import type { CompletionReading, NotWhole } from './read-completion.ts';
 import type { StreamEnd, StreamReading } from './read-stream.ts';
 import { readServerSentEvents } from './sse-parser.ts';
 
 /** Checks that the body of a 200 is a whole `response`. Pure. */
 export function readResponse(text: string): CompletionReading {
   const response = parseJson(text);
-  const problem = problemOf(response);
-  if (problem !== null || !isJsonObject(response))
-    return { whole: false, reason: problem ?? 'a 200 without a response' };
-  return { whole: true, body: text.trim(), usage: response['usage'] };
+  if (!isJsonObject(response)) return { whole: false, reason: 'a 200 whose body is no JSON object' };
+  return problemOf(response) ?? { whole: true, body: text.trim(), usage: response['usage'] };
 }
 
 /** Events that only announce what will come: before there is content another lane can still take over. */
@@ -40,13 +40,17 @@ export async function readResponsesStream({ body, passOn, ending }: StreamReadin
       const event = parseJson(data);
       const type = isJsonObject(event) ? event['type'] : undefined;
       if (!isJsonObject(event) || typeof type !== 'string') return { whole: false, reason: 'an event is none' };
+      const { response } = event;
       if (type === 'error' || type === 'response.failed') {
-        return { whole: false, reason: 'the provider sent an error inside the stream' };
+        // OpenAI's own `error` has its code at the top; others put an object there, as in the answer with an HTTP status.
+        const error = type === 'error' ? (event['error'] ?? event) : isJsonObject(response) && response['error'];
+        const begun = hasContent || (isJsonObject(response) && isBegun(response));
+        return errorInside('the provider sent an error inside the stream', error, begun);
       }
       if (LAST_EVENTS.has(type)) {
-        const response = event['response'];
+        if (!isJsonObject(response)) return { whole: false, reason: 'the last event is without a response' };
         const problem = problemOf(response);
-        if (problem !== null || !isJsonObject(response)) return { whole: false, reason: problem ?? 'no response' };
+        if (problem !== null) return { ...problem, begun: hasContent || problem.begun === true };
         end = { whole: true, completion: response, usage: response['usage'] };
       }
       held.push(data);
@@ -61,10 +65,21 @@ export async function readResponsesStream({ body, passOn, ending }: StreamReadin
   return end ?? { whole: false, reason: 'the stream ended before the answer did' };
 }
 
-function problemOf(response: unknown): string | null {
-  if (!isJsonObject(response)) return 'a 200 whose body is no JSON object';
-  if ((response['error'] ?? null) !== null) return 'a 200 with an error in its body';
-  if (!Array.isArray(response['output'])) return 'a 200 without output';
-  const status = response['status'] ?? 'completed';
-  return status === 'completed' || status === 'incomplete' ? null : 'a 200 with a response that is not complete';
+function problemOf(response: JsonObject): NotWhole | null {
+  const { error = null, output, status = 'completed' } = response;
+  if (error !== null) return errorInside('a 200 with an error in its body', error, isBegun(response));
+  if (!Array.isArray(output)) return { whole: false, reason: 'a 200 without output' };
+  if (status === 'completed' || status === 'incomplete') return null;
+  return { whole: false, reason: 'a 200 with a response that is not complete' };
+}
+
+/** @param reason where the error's code says nothing more exact */
+function errorInside(reason: string, error: unknown, begun: boolean): NotWhole {
+  const inside = classifyErrorInside(error);
+  return inside === undefined ? { whole: false, reason } : { whole: false, reason, inside, begun };
+}
+
+/** True where something was made, or tokens were counted, before the response failed. */
+function isBegun({ output, usage }: JsonObject): boolean {
+  return (Array.isArray(output) && output.length > 0) || (readUsage(usage)?.completionTokens ?? 0) > 0;
 }

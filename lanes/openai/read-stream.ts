@@ -3,12 +3,11 @@ import { isJsonObject, parseJson, type JsonObject } from '../../core/wire/json-o
 import { readMembers, writeMembers } from '../../core/wire/json-text.ts';
 import { membersOf } from '../../core/wire/written-text.ts';
 import { ANSWER_LIMIT_BYTES, limitBytes } from './bounded-body.ts';
+import type { NotWhole } from './read-completion.ts';
 import { readServerSentEvents } from './sse-parser.ts';
 
 /** How a stream ended: with the whole answer, or with why it is none. */
-export type StreamEnd =
-  | { readonly whole: true; readonly completion: JsonObject; readonly usage: unknown }
-  | { readonly whole: false; readonly reason: string };
+export type StreamEnd = { readonly whole: true; readonly completion: JsonObject; readonly usage: unknown } | NotWhole;
 
 export interface StreamReading {
   /** The response's body; ended early, its connection is closed. */

@@ -8,9 +8,9 @@ import type { LaneOutcome } from '../../core/lane-port.ts';
  */
 export function chargeOf(outcome: LaneOutcome, heldMicros: number, costMicros: number | null): number {
   if (outcome.ok) return costMicros ?? heldMicros;
-  const { reachedUpstream, upstreamStatus, class: failureClass } = outcome.failure;
+  const { reachedUpstream, upstreamStatus, class: failureClass, mayBeBilled = false } = outcome.failure;
   // An HTTP error, or a refusal in words, is told before anything is made, and is not billed.
   const isRefused = upstreamStatus !== undefined && upstreamStatus >= 400;
-  if (!reachedUpstream || isRefused || failureClass === 'caller_fault') return 0;
+  if (!reachedUpstream || isRefused || (failureClass === 'caller_fault' && !mayBeBilled)) return 0;
   return heldMicros;
 }

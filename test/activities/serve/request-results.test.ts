@@ -122,6 +122,16 @@ describe('the result of a request', () => {
     expect(calls).toHaveLength(1);
   });
 
+  it.each([
+    ['is known to have cost nothing where the request was refused at once', {}, 0],
+    ['is of unknown cost where an answer was begun before the refusal', { mayBeBilled: true }, null],
+  ] as const)('%s', async (_, given, costMicros) => {
+    const { requestId, world, serve } = await setUp();
+    world.outcome = () => ({ ok: false, failure: plantFailure('caller_fault', { upstreamStatus: 200, ...given }) });
+    await serve();
+    expect(await stores.laneLog.find(requestId)).toMatchObject({ status: 'failed', httpStatus: 400, costMicros });
+  });
+
   it('has its entry in the lane log also when a worker died between the two', async () => {
     const { requestId, calls, serve } = await setUp();
     const row = { itemId: requestId, batchId: null, keyId: 'key_1', laneId: 'a', costMicros: 9, meterMicros: 9, at: 1 };

@@ -9,6 +9,12 @@ it.each<[string, 'plan' | 'key', AttemptFailure, boolean]>([
   ['is left by its caller there', 'key', plantFailure('cancelled'), true],
   ['is answered with an error', 'key', plantFailure('broken', { upstreamStatus: 500 }), false],
   ['is refused', 'key', plantFailure('caller_fault', { upstreamStatus: 400 }), false],
+  [
+    'is refused in the middle of its answer',
+    'key',
+    plantFailure('caller_fault', { upstreamStatus: 200, mayBeBilled: true }),
+    true,
+  ],
   ['never got there', 'key', plantFailure('broken', { reachedUpstream: false }), false],
   ['is on a plan, which is paid anyway', 'plan', plantFailure('broken'), false],
 ])('what an attempt costs that %s on a %s lane', (_, kind, failure, unknown) => {
