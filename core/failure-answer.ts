@@ -48,7 +48,7 @@ export function failureAnswer(
     case 'consent_spent':
       return new ApiError(
         'insufficient_quota',
-        'The spend limit of the batch (max_metered_usd) leaves no room for what this line may cost, or the price of its model is unknown. Raise the limit or give the line max_completion_tokens, and retry it.',
+        'The spend limit of the batch (max_metered_usd) leaves no room for what this line may cost, or the price of its model, or of the service tier that it asks for, is unknown. Raise the limit or give the line max_completion_tokens, and retry it.',
       );
     case 'caller_fault':
       return new ApiError('invalid_request', 'The upstream refused the request.', { param });

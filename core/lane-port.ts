@@ -42,6 +42,8 @@ export interface TokenUsage {
   readonly cachedPromptTokens: number;
   readonly completionTokens: number;
   readonly reasoningTokens: number;
+  /** Present where they have another price than the listed one: the tier that served them. */
+  readonly serviceTier?: string;
 }
 
 export type LaneOutcome =

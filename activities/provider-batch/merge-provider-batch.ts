@@ -6,7 +6,7 @@ import { providerHold } from '../../core/contracts/provider-run.ts';
 import type { Logger } from '../../core/log.ts';
 import { isJsonObject, parseJson } from '../../core/wire/json-object.ts';
 import { splitLines } from '../../core/wire/line-splitter.ts';
-import { readUsage } from '../../core/wire/usage.ts';
+import { readUsage, usageAtTier } from '../../core/wire/usage.ts';
 import { ProviderRefusalError } from '../../lanes/openai/provider-batches.ts';
 import { NO_COSTS, type Costs } from '../../lanes/prices/costs.ts';
 import type { BatchSpendStore } from '../../store/batch-spend.ts';
@@ -91,6 +91,8 @@ async function unlessGone<Answer>(answer: Promise<Answer>): Promise<Answer | und
 type Place = Pick<ChunkRow, 'line' | 'customId'> & {
   /** What its answer may have cost at most. */
   readonly mostMicros: number;
+  /** The tier that it asks for. */
+  readonly askedTier: unknown;
 };
 
 /** The lines of the run by their numbers, without their bodies. */
@@ -103,7 +105,8 @@ async function rowsOf(
   for (let chunkIndex = firstChunk; chunkIndex < endChunk; chunkIndex += 1) {
     for (const row of await chunkReader.read(batchId, chunkIndex)) {
       const { line, customId } = row;
-      rows.set(line, { line, customId, mostMicros: mostAtProvider(lane, ref, row) ?? 0 });
+      const mostMicros = mostAtProvider(lane, ref, row) ?? 0;
+      rows.set(line, { line, customId, mostMicros, askedTier: row.body['service_tier'] });
     }
     checkIn(rows.size);
   }
@@ -169,7 +172,8 @@ function toEntry(
 ) {
   const at = clock.now();
   const isAnswer = status === 200;
-  const usage = isAnswer ? readUsage((body as { usage?: unknown }).usage) : null;
+  const answer: { readonly usage?: unknown; readonly service_tier?: unknown } = body;
+  const usage = isAnswer ? usageAtTier(readUsage(answer.usage), answer.service_tier, place.askedTier) : null;
   const meterMicros = isAnswer ? costMicros(run.lane.model, usage) : null;
   const costs: Costs = isAnswer
     ? { costMicros: meterMicros === null ? null : Math.round(meterMicros * (priceShare ?? 1)), meterMicros }

@@ -29,8 +29,8 @@ export interface GroupSpend {
   readonly isMetered: boolean;
   /** The most that a line may cost; undefined for a line that may not go out. */
   held(line: number): number | undefined;
-  /** Why the lines that may not go out may not. */
-  readonly refusal: AttemptFailure | undefined;
+  /** Why a line that may not go out may not. */
+  refusal(line: number): AttemptFailure | undefined;
   /** Counts what a line cost, or may have cost. */
   charge(micros: number): void;
   /** Ends the hold with what was charged. */
@@ -57,23 +57,24 @@ export async function openGroupSpend(
   if (meter === 'free' || (open.length === 0 && Context.current().info.attempt === 1)) return free(meter !== 'free');
   if (meter === 'unknown') {
     if ((await batchSpend.find(batchId)).maxMicros === null) return free(true);
-    return { ...free(true), held: () => undefined, refusal: noConsent(`the price of ${lane.model} is unknown`) };
+    const refusal = noConsent(`the price of ${lane.model} is unknown`);
+    return { ...free(true), held: () => undefined, refusal: () => refusal };
   }
 
   const { info } = Context.current();
   const own = deliveryOf(info);
   const keyOf = (delivery: Delivery): string =>
     holdKey({ scheduledAt: info.scheduledTimestampMs, chunkIndex, ...delivery });
-  const priced = (row: ChunkRow): { line: number; micros: number } => ({
-    line: row.line,
-    micros: mostCost(costMicros, { ...row, model: lane.model }) ?? 0,
-  });
+  const priced = (row: ChunkRow): PricedLine[] => {
+    const micros = mostCost(costMicros, { ...row, model: lane.model });
+    return micros === null ? [] : [{ line: row.line, micros }];
+  };
   if (own.delivery > 1) {
-    const mostOf = new Map(rows.map(priced).map(({ line, micros }) => [line, micros]));
+    const mostOf = new Map(rows.flatMap(priced).map(({ line, micros }) => [line, micros]));
     const isOpen = new Set(open.map(({ line }) => line));
     await settleLostDeliveries(deps, { batchId, lines, mostOf, isOpen, keyOf, delivery: own });
   }
-  const most = open.map(priced);
+  const most = open.flatMap(priced);
 
   const hold = keyOf(own);
   const admitted = await holdAsMany(
@@ -85,16 +86,28 @@ export async function openGroupSpend(
   const allowed = new Map(most.slice(0, admitted).map(({ line, micros }) => [line, micros]));
   const heldMicros = [...allowed.values()].reduce((total, micros) => total + micros, 0);
   const next = most[admitted];
+  const noRoom = next && whyNoRoom(await batchSpend.find(batchId), hold, next.micros, clock.now());
+  // Their tier has a price that nobody knows: as with a model's, they go out where there is no limit, and nothing is held.
+  const known = new Set(most.map(({ line }) => line));
+  const unpriced = new Set(open.map(({ line }) => line).filter((line) => !known.has(line)));
+  const isLimited = unpriced.size > 0 && (await batchSpend.find(batchId)).maxMicros !== null;
   let spentMicros = 0;
   return {
     isMetered: true,
-    held: (line) => allowed.get(line),
-    refusal: next === undefined ? undefined : whyNoRoom(await batchSpend.find(batchId), hold, next.micros, clock.now()),
+    held: (line) => allowed.get(line) ?? (unpriced.has(line) && !isLimited ? 0 : undefined),
+    refusal: (line) =>
+      unpriced.has(line) ? noConsent(`the price of ${lane.model} at the tier asked for is unknown`) : noRoom,
     charge: (micros) => (spentMicros += micros),
     async settle() {
       if (admitted > 0) await persist(log, () => batchSpend.settle(batchId, hold, heldMicros, spentMicros));
     },
   };
+}
+
+interface PricedLine {
+  readonly line: number;
+  /** The most that it may cost. */
+  readonly micros: number;
 }
 
 /** Holds what the first of the lines may cost, as many as there is room for, and says how many. */
@@ -150,7 +163,7 @@ function free(isMetered: boolean): GroupSpend {
   return {
     isMetered,
     held: () => 0,
-    refusal: undefined,
+    refusal: () => undefined,
     charge: () => undefined,
     settle: () => Promise.resolve(),
   };

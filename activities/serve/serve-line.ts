@@ -7,7 +7,7 @@ import { ownAnswer } from '../../core/failure-answer.ts';
 import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
 import type { SlotPriority } from '../../lanes/policy/slots.ts';
 import { chargeOf } from '../../lanes/prices/charge.ts';
-import { costsOf, costsOfFailures, type CostMicros } from '../../lanes/prices/costs.ts';
+import { costsOf, costsOfFailures, countedMicros, type CostMicros } from '../../lanes/prices/costs.ts';
 import type { ChunkRow } from '../batch/load-chunk.ts';
 import type { BatchGate } from './batch-gate.ts';
 import type { GroupSpend } from './group-spend.ts';
@@ -114,7 +114,7 @@ async function tryOnLane(
       heldBack: () => deps.heldBack(batchId, spend.isMetered),
       onSent: () => (isSent = true),
       onEnd: (given) =>
-        count(chargeOf(given, heldMicros, given.ok ? costsOf(costMicros, lane, given.usage).costMicros : null)),
+        count(chargeOf(given, heldMicros, given.ok ? countedMicros(costMicros, lane, given.usage) : null)),
     });
   } finally {
     // What failed before it went out, because the database did not say whether it may, has cost nothing.
@@ -125,8 +125,9 @@ async function tryOnLane(
 /** There is no money for the line on this lane. The upstream saw nothing of it. */
 function notAllowed({ clock }: ServeLineDeps, { input, task, spend }: LineServing): LineResult {
   const { line, attempt } = task;
-  if (spend.refusal === undefined) throw new Error(`line ${line} has no hold, and nobody says why`);
-  const { class: outcome, reachedUpstream, reason } = spend.refusal;
+  const failure = spend.refusal(line);
+  if (failure === undefined) throw new Error(`line ${line} has no hold, and nobody says why`);
+  const { class: outcome, reachedUpstream, reason } = failure;
   const shared = { laneId: input.lane.laneId, attempt, startedAt: clock.now(), durationMs: 0 };
-  return { line, failure: spend.refusal, record: { ...shared, outcome, reachedUpstream, reason } };
+  return { line, failure, record: { ...shared, outcome, reachedUpstream, reason } };
 }

@@ -29,7 +29,7 @@ interface QuoteModelDeps {
 
 /** Tokens and price of a model's lines: what is measured where there is enough of it, what is assumed elsewhere. */
 export function quoteModel(measure: ModelMeasure, { lanes, answers, costMicros }: QuoteModelDeps): QuotedModel {
-  const { model, lines, attachments, promptTokens } = measure;
+  const { model, lines, attachments, promptTokens, tiers } = measure;
   const known = answers.flatMap((answer) =>
     answer.model === model && answer.usage !== null ? [answer.usage.completionTokens] : [],
   );
@@ -47,11 +47,15 @@ export function quoteModel(measure: ModelMeasure, { lanes, answers, costMicros }
       completionTokens: Math.round(output[end] / lines),
       reasoningTokens: 0,
     };
-    for (const name of names) {
-      const micros = costMicros(name, usage);
-      if (micros !== null) return micros * lines;
-    }
-    return null;
+    const ofLine = (tier: { readonly serviceTier?: string }): number | null =>
+      names.map((name) => costMicros(name, { ...usage, ...tier })).find((micros) => micros !== null) ?? null;
+    const ofTiers = Object.entries(tiers).map(([serviceTier, count]) => ({ count, micros: ofLine({ serviceTier }) }));
+    const usual = lines - ofTiers.reduce((sum, { count }) => sum + count, 0);
+    const parts = [...ofTiers, ...(usual > 0 ? [{ count: usual, micros: ofLine({}) }] : [])];
+    return parts.reduce<number | null>(
+      (sum, { count, micros }) => (sum === null || micros === null ? null : sum + micros * count),
+      0,
+    );
   };
   const [low, high] = [meter('low'), meter('high')];
   return {

@@ -1,4 +1,5 @@
 import type { TokenUsage } from '../lane-port.ts';
+import { unlistedTier } from '../service-tier.ts';
 import { isJsonObject } from './json-object.ts';
 
 /**
@@ -25,6 +26,15 @@ export function readUsage(usage: unknown): TokenUsage | null {
       readDetail(usage['completion_tokens_details'] ?? usage['output_tokens_details'], 'reasoning_tokens'),
     ),
   };
+}
+
+/**
+ * The usage of an answer with the tier that served it, where that has a price of its own.
+ * @param served as the answer says it; where it says nothing, the one that was asked for counts
+ */
+export function usageAtTier(usage: TokenUsage | null, served: unknown, asked: unknown): TokenUsage | null {
+  const serviceTier = unlistedTier(served ?? asked);
+  return usage === null || serviceTier === undefined ? usage : { ...usage, serviceTier };
 }
 
 function readCount(value: unknown): number | null {

@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { Clock } from '../../core/clock.ts';
 import type { AttemptFailure } from '../../core/contracts/failure.ts';
 import type { LaneCall, LaneOutcome } from '../../core/lane-port.ts';
-import { readUsage } from '../../core/wire/usage.ts';
+import { readUsage, usageAtTier } from '../../core/wire/usage.ts';
 import type { AttemptLimits } from './attempt-limits.ts';
 import { ANSWER_LIMIT_BYTES, ERROR_BODY_LIMIT_BYTES, readText } from './bounded-body.ts';
 import { classifyResponse } from './classify-response.ts';
@@ -80,7 +80,7 @@ export async function attemptCompletion(attempt: CompletionAttempt): Promise<Lan
     }
     const response = { statusCode, headers, body: body ?? Readable.from([]) };
     if (response.statusCode !== 200) return await readRefusal(attempt, response, progress);
-    if (!attempt.call.stream) return await readWhole(operation, response, progress);
+    if (!attempt.call.stream) return await readWhole(attempt.call, response, progress);
     return await readStreamed(attempt, response, progress);
   } catch (error) {
     const endedBy = attempt.limits.endedBy();
@@ -124,14 +124,11 @@ async function readRefusal(
 
 export const operationOf = (call: LaneCall): ProviderOperation => PROVIDER_OPERATIONS[call.operation ?? 'chat'];
 
-async function readWhole(
-  operation: ProviderOperation,
-  response: ProviderAnswer,
-  progress: Progress,
-): Promise<LaneOutcome> {
-  const reading = operation.readWhole(await readText(response.body, ANSWER_LIMIT_BYTES));
+async function readWhole(call: LaneCall, response: ProviderAnswer, progress: Progress): Promise<LaneOutcome> {
+  const reading = operationOf(call).readWhole(await readText(response.body, ANSWER_LIMIT_BYTES));
   if (!reading.whole) return notWhole(progress, reading);
-  return { ok: true, body: reading.body, usage: readUsage(reading.usage), ignoredParams: [] };
+  const usage = usageAtTier(readUsage(reading.usage), reading.serviceTier, call.body['service_tier']);
+  return { ok: true, body: reading.body, usage, ignoredParams: [] };
 }
 
 async function readStreamed(
@@ -163,7 +160,8 @@ async function readStreamed(
     .readStream({ body: response.body, passUsage, passOn, ending })
     .finally(() => clearTimeout(bodyEnd));
   if (!end.whole) return notWhole(progress, end);
-  return { ok: true, body: JSON.stringify(end.completion), usage: readUsage(end.usage), ignoredParams: [] };
+  const usage = usageAtTier(readUsage(end.usage), end.completion['service_tier'], call.body['service_tier']);
+  return { ok: true, body: JSON.stringify(end.completion), usage, ignoredParams: [] };
 }
 
 /** Some providers answer a request for a stream with a whole completion: the caller gets it as the chunks that it expects. */
@@ -174,7 +172,7 @@ async function streamWhole(
   passOn: (chunkJson: string) => Promise<void>,
 ): Promise<LaneOutcome> {
   const operation = operationOf(call);
-  const outcome = await readWhole(operation, response, progress);
+  const outcome = await readWhole(call, response, progress);
   if (!outcome.ok) return outcome;
   for (const chunk of operation.chunksOf(outcome.body, asksForUsage(call.body))) await passOn(chunk);
   return outcome;

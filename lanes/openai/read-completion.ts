@@ -12,7 +12,15 @@ export interface NotWhole {
 }
 
 /** A 200 without streaming: the provider's text as it is, or why it is no answer. */
-export type CompletionReading = { readonly whole: true; readonly body: string; readonly usage: unknown } | NotWhole;
+export type CompletionReading =
+  | {
+      readonly whole: true;
+      readonly body: string;
+      readonly usage: unknown;
+      /** As the answer says it. */
+      readonly serviceTier?: unknown;
+    }
+  | NotWhole;
 
 /**
  * Checks that the body of a 200 is a chat completion. Providers send errors, HTML pages and cut bodies with a 200 as well.
@@ -31,5 +39,5 @@ export function readCompletion(text: string): CompletionReading {
     return { whole: false, reason: 'a 200 in which the provider gave up' };
   }
   // Some providers send white space while they think, to keep the connection open.
-  return { whole: true, body: text.trim(), usage: completion['usage'] };
+  return { whole: true, body: text.trim(), usage: completion['usage'], serviceTier: completion['service_tier'] };
 }

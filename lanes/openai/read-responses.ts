@@ -10,7 +10,14 @@ import { readServerSentEvents } from './sse-parser.ts';
 export function readResponse(text: string): CompletionReading {
   const response = parseJson(text);
   if (!isJsonObject(response)) return { whole: false, reason: 'a 200 whose body is no JSON object' };
-  return problemOf(response) ?? { whole: true, body: text.trim(), usage: response['usage'] };
+  return (
+    problemOf(response) ?? {
+      whole: true,
+      body: text.trim(),
+      usage: response['usage'],
+      serviceTier: response['service_tier'],
+    }
+  );
 }
 
 /** Events that only announce what will come: before there is content another lane can still take over. */

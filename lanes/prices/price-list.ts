@@ -4,8 +4,8 @@ import { MODEL_ALIASES, PRICE_TABLE, type ModelPrice, type TokenPrices } from '.
 /** What calls cost on the meter. */
 export interface PriceList {
   /**
-   * @returns whole millionths of a dollar, rounded half up once, at the end; null where the model's price or the usage is
-   * unknown: unknown is never 0.
+   * @returns whole millionths of a dollar, rounded half up once, at the end; null where the usage is unknown, or the model's price
+   * at the tier that served it: unknown is never 0.
    */
   costMicros(model: string, usage: TokenUsage | null): number | null;
   /** The price of a model as it is resolved from its name; undefined where it is unknown. */
@@ -14,7 +14,7 @@ export interface PriceList {
 
 /**
  * @param overrides prices that the owner knows better or that the table lacks, by the model's name as it is asked for; a dated or
- * prefixed name in it wins over the base model.
+ * prefixed name in it wins over the base model. The price at a service tier stands under `model@tier`.
  */
 export function createPriceList(overrides: Readonly<Record<string, ModelPrice>> = {}): PriceList {
   const prices = new Map([...Object.entries(PRICE_TABLE), ...Object.entries(overrides)]);
@@ -26,11 +26,21 @@ export function createPriceList(overrides: Readonly<Record<string, ModelPrice>> 
     }
     return undefined;
   };
+  /** Tiers have prices of their own, which only an owner knows here; what costs nothing costs nothing at any tier. */
+  const priceAt = (model: string, tier: string): ModelPrice | undefined => {
+    const own = candidateNames(model)
+      .map((name) => prices.get(`${name}@${tier}`))
+      .find((price) => price !== undefined);
+    const listed = priceOf(model);
+    return own ?? (listed !== undefined && isFree(listed) ? listed : undefined);
+  };
   return {
     priceOf,
     costMicros(model, usage) {
-      const price = priceOf(model);
-      if (price === undefined || usage === null) return null;
+      if (usage === null) return null;
+      const { serviceTier } = usage;
+      const price = serviceTier === undefined ? priceOf(model) : priceAt(model, serviceTier);
+      if (price === undefined) return null;
       const { longContext } = price;
       const isLong = longContext !== undefined && usage.promptTokens > longContext.aboveInputTokens;
       return costOf(usage, isLong ? longContext : price);
@@ -43,6 +53,10 @@ function candidateNames(model: string): string[] {
   const bare = model.replace(/^openai\//, '');
   const undated = (name: string): string => name.replace(/-\d{4}-\d{2}-\d{2}$/, '');
   return [model, bare, undated(model), undated(bare)];
+}
+
+function isFree({ inputUsd, cachedInputUsd, outputUsd, longContext }: ModelPrice): boolean {
+  return inputUsd === 0 && cachedInputUsd === 0 && outputUsd === 0 && longContext === undefined;
 }
 
 /** Dollars for a million tokens are millionths of a dollar for one. Counted exactly, in millionths of those. */

@@ -87,6 +87,26 @@ describe("a part of a batch at the provider's Batch API", () => {
     expect(await createActivities().submitProviderBatch(run)).toMatchObject({ sent: false, why: /no line/ });
   });
 
+  it('is not sent where a line asks for a tier of unknown price and there is a limit', async () => {
+    const texts = ['a', 'priority'];
+    const { run } = await start(texts, 10_000_000);
+    expect(await createActivities().submitProviderBatch(run)).toMatchObject({ sent: false, why: /price/ });
+    expect(await createActivities().submitProviderBatch((await start(texts)).run)).toMatchObject({ sent: true });
+  });
+
+  it('costs nobody knows what where it was served at another tier', async () => {
+    const { batchId, run } = await start(['a'], 10_000_000);
+    const taken = await sent(run);
+    const held = Object.values((await world.batchSpend.find(batchId)).holds)[0] ?? 0;
+    const activities = createActivities(async (content) =>
+      content.replace('"usage"', '"service_tier":"priority","usage"'),
+    );
+    await activities.readProviderBatch(taken);
+    await activities.mergeProviderBatch(taken);
+    expect(await world.ledger.listOfBatch(batchId)).toMatchObject([{ costMicros: null, meterMicros: null }]);
+    expect(await world.batchSpend.find(batchId)).toMatchObject({ holds: {}, paidMicros: held });
+  });
+
   it('takes in a caller’s own fault, and leaves what failed otherwise its chance with a call', async () => {
     const { batchId, run } = await start(['[[status:400]]', '[[status:500]]', 'c']);
     const taken = await sent(run);

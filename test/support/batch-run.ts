@@ -6,12 +6,12 @@ import type { LedgerDoc } from '../../store/ledger.ts';
 import type { Stores } from '../../store/stores.ts';
 
 /** A batch line of the tests. Its last word is the marker by which stand-ins count the attempts of a line. */
-export function batchLine(customId: string, model: string, text = 'Summarise this.'): string {
+export function batchLine(customId: string, model: string, text = 'Summarise this.', more: object = {}): string {
   return JSON.stringify({
     custom_id: customId,
     method: 'POST',
     url: '/v1/chat/completions',
-    body: { model, messages: [{ role: 'user', content: `${text} id=${customId}` }] },
+    body: { model, messages: [{ role: 'user', content: `${text} id=${customId}` }], ...more },
   });
 }
 

@@ -70,12 +70,18 @@ export function useProviderBatchWorld() {
     lane: () => lane,
     activities,
 
-    /** A validated batch of lines, of which those that say `other` ask for another model, and its first run. */
+    /**
+     * A validated batch of lines, of which those that say `other` ask for another model and those that say `priority` for that tier, and
+     * its first run.
+     */
     async start(
       texts: readonly string[],
       { maxMicros = null, ...given }: { readonly maxMicros?: number | null } & Partial<ProviderBatchTry> = {},
     ): Promise<{ batchId: string; run: ProviderBatchTry }> {
-      const lines = texts.map((text, index) => batchLine(`row-${index + 1}`, text === 'other' ? 'gpt-5' : MODEL, text));
+      const lines = texts.map((text, index) => {
+        const more = text === 'priority' ? { service_tier: text } : {};
+        return batchLine(`row-${index + 1}`, text === 'other' ? 'gpt-5' : MODEL, text, more);
+      });
       const file = await batches.putFile(`${lines.join('\n')}\n`);
       const { _id: batchId } = await batches.putBatch(file._id, { spend: newSpend(maxMicros) });
       await batches.validateBatch({ batchId });

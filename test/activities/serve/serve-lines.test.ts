@@ -1,100 +1,12 @@
-import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
-import type { LineEntry } from '../../../activities/serve/line-recorder.ts';
-import { createServeLines, type ServeLinesDeps } from '../../../activities/serve/serve-lines.ts';
-import type { LineResult, ServeLinesInput } from '../../../core/contracts/batch.ts';
-import { newSpend, type BatchSpend } from '../../../core/contracts/batch-spend.ts';
 import { REPLAN_AT_LEAST_AFTER_MS } from '../../../core/contracts/timings.ts';
-import { systemClock } from '../../../core/clock.ts';
-import type { LaneCall, LaneOutcome, TokenUsage } from '../../../core/lane-port.ts';
+import type { LaneOutcome } from '../../../core/lane-port.ts';
+import { answered, setUpLines, usage } from '../../support/lines-world.ts';
 import { plantFailure, plantLane } from '../../support/planted.ts';
-
-const usage = { promptTokens: 3, cachedPromptTokens: 0, completionTokens: 2, reasoningTokens: 0 };
-const answered: LaneOutcome = { ok: true, body: '{"hi":1}', usage, ignoredParams: [] };
-
-/** Three lines of one chunk, on a lane that does what the test says of each. */
-function setUp(complete: (call: LaneCall) => Promise<LaneOutcome>, delivery = 1, spend: Partial<BatchSpend> = {}) {
-  const recorded: LineEntry[] = [];
-  const called: string[] = [];
-  const world = {
-    outcomes: [] as number[],
-    failRecord: undefined as number | undefined,
-    heldBack: undefined as { why: string; until: number } | undefined,
-    failHeldBack: false,
-    spend: { ...newSpend(null), ...spend },
-    settled: [] as { hold: string; held: number; spent: number }[],
-    ledger: [] as { _id: string; costMicros: number | null }[],
-  };
-  const rows = [1, 2, 3].map((line) => ({
-    line,
-    customId: `id-${line}`,
-    operation: 'chat',
-    body: { model: 'm', line, max_tokens: 1 },
-    bodyText: '',
-  }));
-  const deps = {
-    clock: systemClock,
-    chunkReader: { read: async () => rows },
-    results: { outcomes: async () => world.outcomes.map((line) => ({ line })) },
-    recorder: {
-      record: async (_: string, entry: LineEntry) => {
-        if (entry.result.line === world.failRecord) throw new Error('the database is away');
-        recorded.push(entry);
-      },
-    },
-    heldBack: async () => {
-      if (world.failHeldBack) throw new Error('the database is away');
-      return world.heldBack;
-    },
-    batchSpend: {
-      find: async () => world.spend,
-      hold: async (_: string, hold: string, micros: number) => {
-        if (world.spend.roomMicros < micros) return false;
-        const holds = { ...world.spend.holds, [hold]: micros };
-        world.spend = { ...world.spend, roomMicros: world.spend.roomMicros - micros, holds };
-        return true;
-      },
-      settle: async (_: string, hold: string, held: number, spent: number) => {
-        world.settled.push({ hold, held, spent });
-        return true;
-      },
-    },
-    ledger: { listOfItem: async (itemId: string) => world.ledger.filter(({ _id }) => _id.startsWith(itemId)) },
-    // Ten for what a line may cost at most, nine for what it does.
-    costMicros: (_: string, tokens: TokenUsage | null) => (tokens === usage ? 9 : 10),
-    pace: { turn: async () => undefined },
-    host: {
-      find: () => ({
-        lane: {
-          complete: (call: LaneCall) => {
-            called.push(call.requestId);
-            return complete(call);
-          },
-        },
-        availability: () => ({ open: true }),
-        acquire: async () => () => undefined,
-        reportAnswer: async () => undefined,
-        reportFailure: async () => undefined,
-      }),
-    },
-  } as unknown as ServeLinesDeps;
-  const environment = new MockActivityEnvironment({ attempt: delivery });
-  const run = (given: Partial<ServeLinesInput> = {}): Promise<LineResult[]> =>
-    environment.run(createServeLines(deps), {
-      batchId: 'batch_a',
-      keyId: 'key_1',
-      chunkIndex: 0,
-      lane: plantLane('k', { kind: 'key' }),
-      lines: [1, 2, 3].map((line) => ({ line, attempt: 1, previous: [] })),
-      expiresAt: Date.now() + 60_000,
-      ...given,
-    });
-  return { world, recorded, called, run };
-}
 
 describe('lines on a lane', () => {
   it('are done when their outcome is stored, and paid for by attempt and delivery', async () => {
-    const { recorded, called, run } = setUp(async () => answered);
+    const { recorded, called, run } = setUpLines(async () => answered);
     const results = await run();
     expect(results).toMatchObject([1, 2, 3].map((line) => ({ line, record: { outcome: 'answered', attempt: 1 } })));
     expect(called).toEqual(['batch_a:000001', 'batch_a:000002', 'batch_a:000003']);
@@ -105,7 +17,7 @@ describe('lines on a lane', () => {
   });
 
   it.each([1, 2])('are not sent again when they have an outcome, in delivery %i', async (delivery) => {
-    const { world, called, run } = setUp(async () => answered, delivery);
+    const { world, called, run } = setUpLines(async () => answered, delivery);
     world.outcomes = [1, 3];
     const results = await run();
     expect(called).toEqual(['batch_a:000002']);
@@ -114,7 +26,7 @@ describe('lines on a lane', () => {
 
   it('leave the failure of a lane to the workflow, and store nothing', async () => {
     const failure = plantFailure('broken');
-    const { recorded, run } = setUp(async () => ({ ok: false, failure }));
+    const { recorded, run } = setUpLines(async () => ({ ok: false, failure }));
     expect(await run()).toMatchObject([1, 2, 3].map((line) => ({ line, failure, record: { outcome: 'broken' } })));
     expect(recorded).toEqual([]);
   });
@@ -130,7 +42,7 @@ describe('lines on a lane', () => {
     },
   ])('keep a caller’s own fault as their outcome: $callerAnswer', async ({ callerAnswer, stored }) => {
     const failure = plantFailure('caller_fault');
-    const { recorded, run } = setUp(async () => ({ ok: false, failure, ...(callerAnswer && { callerAnswer }) }));
+    const { recorded, run } = setUpLines(async () => ({ ok: false, failure, ...(callerAnswer && { callerAnswer }) }));
     await run();
     expect(recorded).toHaveLength(3);
     expect(recorded[0]).toMatchObject({
@@ -142,7 +54,7 @@ describe('lines on a lane', () => {
 
   it('fail together only when the last of them is over, so that none is out twice', async () => {
     let endLast: () => void = () => undefined;
-    const { world, run } = setUp((call) =>
+    const { world, run } = setUpLines((call) =>
       call.requestId.endsWith('3')
         ? new Promise((resolve) => {
             endLast = () => resolve(answered);
@@ -166,14 +78,14 @@ describe('lines on a lane', () => {
 
 describe('the money of lines on a metered lane', () => {
   it('is held for all before any goes out, and settled with what they cost', async () => {
-    const { world, run } = setUp(async () => answered, 1, { maxMicros: 100, roomMicros: 100 });
+    const { world, run } = setUpLines(async () => answered, 1, { maxMicros: 100, roomMicros: 100 });
     await run();
     expect(world.settled).toMatchObject([{ held: 30, spent: 27 }]);
     expect(Object.keys(world.spend.holds)).toEqual([world.settled[0]?.hold]);
   });
 
   it('lets as many lines out as there is room for; the others wait for what those leave over', async () => {
-    const { world, called, run } = setUp(async () => answered, 1, { maxMicros: 25, roomMicros: 25 });
+    const { world, called, run } = setUpLines(async () => answered, 1, { maxMicros: 25, roomMicros: 25 });
     const results = await run();
     expect(called).toEqual(['batch_a:000001', 'batch_a:000002']);
     expect(results[2]).toMatchObject({ failure: { class: 'lane_unavailable', reachedUpstream: false } });
@@ -185,7 +97,7 @@ describe('the money of lines on a metered lane', () => {
     ['others hold what could come back', { [`${Date.now()}-1-1-r-1`]: 10 }, 'lane_unavailable'],
     ['a dead attempt holds it', { '1-1-1-r-1': 10 }, 'consent_spent'],
   ] as const)('is refused where there is no room and %s', async (_what, holds, failureClass) => {
-    const { world, called, run } = setUp(async () => answered, 1, { maxMicros: 15, roomMicros: 5, holds });
+    const { world, called, run } = setUpLines(async () => answered, 1, { maxMicros: 15, roomMicros: 5, holds });
     const results = await run();
     expect(results.map(({ failure }) => failure?.class)).toEqual([failureClass, failureClass, failureClass]);
     expect(called).toEqual([]);
@@ -194,7 +106,7 @@ describe('the money of lines on a metered lane', () => {
 
   it('is waited for longer where only a provider’s batch holds it', async () => {
     const holds = { 'provider-3-1': 10 };
-    const { run } = setUp(async () => answered, 1, { maxMicros: 15, roomMicros: 5, holds });
+    const { run } = setUpLines(async () => answered, 1, { maxMicros: 15, roomMicros: 5, holds });
     const { failure } = (await run())[0] ?? {};
     expect(failure).toMatchObject({ class: 'lane_unavailable' });
     expect(failure?.unavailableUntil).toBeGreaterThan(Date.now() + REPLAN_AT_LEAST_AFTER_MS * 2);
@@ -206,16 +118,20 @@ describe('the money of lines on a metered lane', () => {
       { ok: false, failure: plantFailure('broken', { upstreamStatus: 500 }) },
       { ok: false, failure: plantFailure('broken', { reachedUpstream: false }) },
     ];
-    const { world, run } = setUp(async ({ requestId }) => ends[Number(requestId.slice(-1)) - 1] ?? answered);
+    const { world, run } = setUpLines(async ({ requestId }) => ends[Number(requestId.slice(-1)) - 1] ?? answered);
     await run();
     expect(world.settled).toMatchObject([{ held: 30, spent: 10 }]);
   });
 
   it('of a lost delivery is settled by the ledger, and feared for lines that it does not know', async () => {
-    const first = setUp(async () => answered);
+    const first = setUpLines(async () => answered);
     await first.run();
     const lost = Object.keys(first.world.spend.holds)[0] ?? '';
-    const { world, run } = setUp(async () => answered, 2, { maxMicros: 100, roomMicros: 70, holds: { [lost]: 30 } });
+    const { world, run } = setUpLines(async () => answered, 2, {
+      maxMicros: 100,
+      roomMicros: 70,
+      holds: { [lost]: 30 },
+    });
     world.ledger = [{ _id: first.recorded[1]?.ledger?._id ?? '', costMicros: 4 }];
     world.outcomes = [2];
     await run();
@@ -227,10 +143,14 @@ describe('the money of lines on a metered lane', () => {
   });
 
   it('of a lost delivery counts in full for an answer whose price the ledger does not know', async () => {
-    const first = setUp(async () => answered);
+    const first = setUpLines(async () => answered);
     await first.run();
     const lost = Object.keys(first.world.spend.holds)[0] ?? '';
-    const { world, run } = setUp(async () => answered, 2, { maxMicros: 100, roomMicros: 70, holds: { [lost]: 30 } });
+    const { world, run } = setUpLines(async () => answered, 2, {
+      maxMicros: 100,
+      roomMicros: 70,
+      holds: { [lost]: 30 },
+    });
     world.ledger = first.recorded.map(({ ledger }, index) => ({
       _id: ledger?._id ?? '',
       costMicros: index === 0 ? null : 4,
@@ -241,7 +161,7 @@ describe('the money of lines on a metered lane', () => {
   });
 
   it('is nobody’s concern on a plan lane', async () => {
-    const { world, called, run } = setUp(async () => answered, 1, { maxMicros: 0, roomMicros: 0 });
+    const { world, called, run } = setUpLines(async () => answered, 1, { maxMicros: 0, roomMicros: 0 });
     await run({ lane: plantLane('p') });
     expect(called).toHaveLength(3);
     expect(world.settled).toEqual([]);
@@ -250,7 +170,7 @@ describe('the money of lines on a metered lane', () => {
 
 describe('lines of a batch that was paused meanwhile', () => {
   it('do not go out when they get their slot', async () => {
-    const { world, called, run } = setUp(async () => answered);
+    const { world, called, run } = setUpLines(async () => answered);
     world.heldBack = { why: 'paused', until: 5 };
     expect(await run()).toMatchObject([1, 2, 3].map((line) => ({ line, failure: { class: 'lane_unavailable' } })));
     expect(called).toEqual([]);
@@ -258,7 +178,7 @@ describe('lines of a batch that was paused meanwhile', () => {
   });
 
   it('cost nothing when nobody could say whether they may', async () => {
-    const { world, called, run } = setUp(async () => answered);
+    const { world, called, run } = setUpLines(async () => answered);
     world.failHeldBack = true;
     await expect(run()).rejects.toThrow('away');
     expect(called).toEqual([]);
@@ -268,7 +188,7 @@ describe('lines of a batch that was paused meanwhile', () => {
 
 describe('a line that was on its way when its lane failed without a word', () => {
   it('counts as what it may have cost', async () => {
-    const { world, run } = setUp(() => Promise.reject(new Error('a bug')));
+    const { world, run } = setUpLines(() => Promise.reject(new Error('a bug')));
     await expect(run()).rejects.toThrow('a bug');
     expect(world.settled).toMatchObject([{ held: 30, spent: 30 }]);
   });

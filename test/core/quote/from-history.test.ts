@@ -9,6 +9,7 @@ const measure = (given: Partial<ModelMeasure> = {}): ModelMeasure => ({
   attachments: 0,
   limitedLines: 0,
   limitTokens: 0,
+  tiers: {},
   ...given,
 });
 const times = (count: number, value: number): number[] => Array.from({ length: count }, () => value);
@@ -68,5 +69,14 @@ describe('lines added up', () => {
       { model: 'b', lines: 2, promptTokens: { low: 4, high: 4 } },
       { model: 'a', lines: 1, promptTokens: { low: 2, high: 2 } },
     ]);
+  });
+
+  it('are counted by the tiers that have a price of their own, a few of them by name', () => {
+    const lines = createLineMeasure('chat');
+    for (const service_tier of ['auto', 'flex', 'priority', 'priority']) lines.add('m', { messages: [], service_tier });
+    expect(lines.models()[0]).toMatchObject({ lines: 4, tiers: { flex: 1, priority: 2 } });
+    for (let number = 0; number < 50; number += 1) lines.add('m', { messages: [], service_tier: `tier-${number}` });
+    expect(Object.keys(lines.models()[0]?.tiers ?? {})).toHaveLength(11);
+    expect(lines.models()[0]?.tiers).toMatchObject({ flex: 1, priority: 2, another: 42 });
   });
 });

@@ -73,6 +73,34 @@ describe('a provider with quirks', () => {
     expect(provider.seen).toEqual([]);
   });
 
+  it.each([
+    ['says', { service_tier: 'priority' }, {}, 'priority'],
+    ['is asked for and does not contradict', {}, { service_tier: 'priority' }, 'priority'],
+    ['does not serve though it was asked for', { service_tier: 'default' }, { service_tier: 'priority' }, undefined],
+  ])('that has tiers has its usage at the tier that it %s', async (_, said, asked, tier) => {
+    const ends = [
+      { ...CHUNK, service_tier: 'auto', choices: [{ index: 0, delta: { content: 'Hi' }, finish_reason: null }] },
+      { ...CHUNK, ...said, choices: [{ index: 0, delta: {}, finish_reason: 'stop' }], usage: USAGE },
+    ];
+    if (Object.keys(said).length === 0) delete (ends[0] as { service_tier?: string }).service_tier;
+    const response = { object: 'response', output: [], usage: { input_tokens: 1, output_tokens: 1 }, ...said };
+    const body = { model: 'alias', messages: [], ...asked };
+    const lane = laneWith({});
+    const tierOf = async (more: Partial<LaneCall>): Promise<string | undefined> => {
+      const outcome = await lane.complete(call({ body, ...more }));
+      if (!outcome.ok || outcome.usage === null) throw new Error('no answer');
+      return outcome.usage.serviceTier;
+    };
+    provider.answerWith(events([...ends, '[DONE]']));
+    expect(await tierOf({})).toBe(tier);
+    provider.answerWith(json(200, { ...COMPLETION, ...said }));
+    expect(await tierOf({ stream: false })).toBe(tier);
+    provider.answerWith(json(200, response));
+    expect(await tierOf({ stream: false, operation: 'responses' })).toBe(tier);
+    provider.answerWith(events([{ type: 'response.completed', response }]));
+    expect(await tierOf({ operation: 'responses' })).toBe(tier);
+  });
+
   it('that answers a stream with a whole completion becomes a stream', async () => {
     provider.answerWith(json(200, COMPLETION));
     const outcome = await laneWith({}).complete(call());

@@ -35,6 +35,15 @@ describe('what a request may cost at most', () => {
     expect(most(file, 'responses')).toBe(bytes(file) + 1_100_000 + 10);
   });
 
+  it('counts files that are in the body, which may be packed, as those that are only named', () => {
+    const ofChat = {
+      messages: [{ content: [{ type: 'file', file: { file_data: 'data:application/pdf;base64,JVBE' } }] }],
+    };
+    expect(most({ ...ofChat, max_tokens: 1 })).toBe(bytes({ ...ofChat, max_tokens: 1 }) + 1_100_000 + 10);
+    const ofResponses = { input: [{ type: 'input_file', file_data: 'JVBE' }], max_output_tokens: 1 };
+    expect(most(ofResponses, 'responses')).toBe(bytes(ofResponses) + 1_100_000 + 10);
+  });
+
   it('is never less than what a cached prompt costs', () => {
     const dear = lanePrices({ prices: [{ model: 'own', inputUsd: 1, cachedInputUsd: 3, outputUsd: 0 }] });
     const body = { input: 'a' };
@@ -45,6 +54,24 @@ describe('what a request may cost at most', () => {
 
   it('is unknown where the price is', () => {
     expect(most({ messages: [] }, 'chat', 'nobody-knows')).toBeNull();
+  });
+
+  it.each(['auto', 'default', 'flex'])('is what is listed at the tier %s', (service_tier) => {
+    const body = { messages: [], max_tokens: 1, service_tier };
+    expect(most(body)).toBe(bytes(body) + 10);
+  });
+
+  it.each(['priority', 'scale'])('is unknown at the tier %s, unless the owner has given its price', (service_tier) => {
+    const body = { messages: [], max_tokens: 1, service_tier };
+    expect(most(body)).toBeNull();
+    const atTier = (usd: number): number | null => {
+      const tier = { model: `own@${service_tier}`, inputUsd: usd, cachedInputUsd: usd, outputUsd: usd * 10 };
+      const prices = lanePrices({ prices: [{ model: 'own', inputUsd: 1, cachedInputUsd: 1, outputUsd: 10 }, tier] });
+      return mostCost(prices, { operation: 'chat', body, bodyText: JSON.stringify(body), model: 'own' });
+    };
+    expect(atTier(2)).toBe(2 * (bytes(body) + 10));
+    // The provider may serve it at the usual tier.
+    expect(atTier(0.5)).toBe(bytes(body) + 10);
   });
 });
 

@@ -64,6 +64,23 @@ describe('createPriceList', () => {
   });
 });
 
+describe('a service tier with a price of its own', () => {
+  const usage = usageOf(10, 0, 10);
+  const price = (usd: number) => ({ inputUsd: usd, cachedInputUsd: usd, outputUsd: usd, source: 'me', readOn: '' });
+
+  it('costs nobody knows what, until the owner says it', () => {
+    const list = createPriceList({ 'gpt-5@priority': price(2) });
+    expect(prices.costMicros('gpt-5', { ...usage, serviceTier: 'priority' })).toBeNull();
+    expect(list.costMicros('openai/gpt-5-2025-08-07', { ...usage, serviceTier: 'priority' })).toBe(40);
+    expect(list.costMicros('gpt-5', { ...usage, serviceTier: 'scale' })).toBeNull();
+    expect(list.costMicros('gpt-5', usage)).toBe(prices.costMicros('gpt-5', usage));
+  });
+
+  it('costs nothing where the model costs nothing', () => {
+    expect(createPriceList({ mine: price(0) }).costMicros('mine', { ...usage, serviceTier: 'priority' })).toBe(0);
+  });
+});
+
 describe('PRICE_TABLE', () => {
   it.each(Object.entries(PRICE_TABLE))('has sound prices for %s', (_, price) => {
     for (const tier of [price, ...(price.longContext === undefined ? [] : [price.longContext])]) {

@@ -1,0 +1,100 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import type { LineEntry } from '../../activities/serve/line-recorder.ts';
+import { createServeLines, type ServeLinesDeps } from '../../activities/serve/serve-lines.ts';
+import type { LineResult, ServeLinesInput } from '../../core/contracts/batch.ts';
+import { newSpend, type BatchSpend } from '../../core/contracts/batch-spend.ts';
+import { systemClock } from '../../core/clock.ts';
+import type { LaneCall, LaneOutcome, TokenUsage } from '../../core/lane-port.ts';
+import { plantLane } from './planted.ts';
+
+export const usage = { promptTokens: 3, cachedPromptTokens: 0, completionTokens: 2, reasoningTokens: 0 };
+export const answered = { ok: true, body: '{"hi":1}', usage, ignoredParams: [] } satisfies LaneOutcome;
+
+/**
+ * Three lines of one chunk, on a lane that does what the test says of each.
+ * @param tier that the second of them asks for
+ */
+export function setUpLines(
+  complete: (call: LaneCall) => Promise<LaneOutcome>,
+  delivery = 1,
+  spend: Partial<BatchSpend> = {},
+  tier?: string,
+) {
+  const recorded: LineEntry[] = [];
+  const called: string[] = [];
+  const world = {
+    outcomes: [] as number[],
+    failRecord: undefined as number | undefined,
+    heldBack: undefined as { why: string; until: number } | undefined,
+    failHeldBack: false,
+    spend: { ...newSpend(null), ...spend },
+    settled: [] as { hold: string; held: number; spent: number }[],
+    ledger: [] as { _id: string; costMicros: number | null }[],
+  };
+  const rows = [1, 2, 3].map((line) => ({
+    line,
+    customId: `id-${line}`,
+    operation: 'chat',
+    body: { model: 'm', line, max_tokens: 1, ...(line === 2 ? { service_tier: tier } : {}) },
+    bodyText: '',
+  }));
+  const deps = {
+    clock: systemClock,
+    chunkReader: { read: async () => rows },
+    results: { outcomes: async () => world.outcomes.map((line) => ({ line })) },
+    recorder: {
+      record: async (_: string, entry: LineEntry) => {
+        if (entry.result.line === world.failRecord) throw new Error('the database is away');
+        recorded.push(entry);
+      },
+    },
+    heldBack: async () => {
+      if (world.failHeldBack) throw new Error('the database is away');
+      return world.heldBack;
+    },
+    batchSpend: {
+      find: async () => world.spend,
+      hold: async (_: string, hold: string, micros: number) => {
+        if (world.spend.roomMicros < micros) return false;
+        const holds = { ...world.spend.holds, [hold]: micros };
+        world.spend = { ...world.spend, roomMicros: world.spend.roomMicros - micros, holds };
+        return true;
+      },
+      settle: async (_: string, hold: string, held: number, spent: number) => {
+        world.settled.push({ hold, held, spent });
+        return true;
+      },
+    },
+    ledger: { listOfItem: async (itemId: string) => world.ledger.filter(({ _id }) => _id.startsWith(itemId)) },
+    // Ten for what a line may cost at most, nine for what it does.
+    costMicros: (_: string, tokens: TokenUsage | null) =>
+      tokens?.serviceTier !== undefined ? null : tokens?.promptTokens === usage.promptTokens ? 9 : 10,
+    pace: { turn: async () => undefined },
+    host: {
+      find: () => ({
+        lane: {
+          complete: (call: LaneCall) => {
+            called.push(call.requestId);
+            return complete(call);
+          },
+        },
+        availability: () => ({ open: true }),
+        acquire: async () => () => undefined,
+        reportAnswer: async () => undefined,
+        reportFailure: async () => undefined,
+      }),
+    },
+  } as unknown as ServeLinesDeps;
+  const environment = new MockActivityEnvironment({ attempt: delivery });
+  const run = (given: Partial<ServeLinesInput> = {}): Promise<LineResult[]> =>
+    environment.run(createServeLines(deps), {
+      batchId: 'batch_a',
+      keyId: 'key_1',
+      chunkIndex: 0,
+      lane: plantLane('k', { kind: 'key' }),
+      lines: [1, 2, 3].map((line) => ({ line, attempt: 1, previous: [] })),
+      expiresAt: Date.now() + 60_000,
+      ...given,
+    });
+  return { world, recorded, called, run };
+}
