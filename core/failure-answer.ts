@@ -7,28 +7,30 @@ import { ApiError } from './errors.ts';
  */
 export function failureAnswer(
   failureClass: FailureClass,
-  last: Pick<AttemptRecord, 'reason' | 'param'> | undefined,
+  last: (Pick<AttemptRecord, 'reason' | 'param'> & Pick<AttemptFailure, 'unavailableUntil' | 'backsOff'>) | undefined,
   resetsAtMs?: number,
 ): ApiError {
   const param = last?.param;
+  const comesBackAt = resetsAtMs ?? last?.unavailableUntil;
+  const comesBackAfterMs = comesBackAt === undefined ? undefined : Math.max(0, comesBackAt - Date.now());
   switch (failureClass) {
     case 'lane_unavailable':
       if (resetsAtMs !== undefined) return windowsAreOut(resetsAtMs);
-      // Busy, backing off, or without a worker for the moment: a client's own retry finds it, and must not be kept from it.
+      // Busy, pausing, or without a worker for the moment: a client's own retry finds it, and must not be kept from it.
       return new ApiError(
         'server_is_overloaded',
         'Every lane of this model is busy or not available for the moment. Try again shortly, or add a lane to the route.',
-        { retryAfterMs: 5_000 },
+        { retryAfterMs: (last?.backsOff === true ? comesBackAfterMs : undefined) ?? 5_000 },
       );
     case 'window_exhausted':
       return windowsAreOut(resetsAtMs);
     case 'rate_limited':
       return new ApiError('rate_limit_exceeded', 'The upstream of every lane asks to slow down. Try again shortly.', {
-        retryAfterMs: resetsAtMs === undefined ? 1_000 : Math.max(0, resetsAtMs - Date.now()),
+        retryAfterMs: comesBackAfterMs ?? 1_000,
       });
     case 'overloaded':
       return new ApiError('server_is_overloaded', 'The upstream of every lane is overloaded. Try again shortly.', {
-        retryAfterMs: 5_000,
+        retryAfterMs: comesBackAfterMs ?? 5_000,
       });
     case 'unauthorized':
       return new ApiError(

@@ -63,6 +63,8 @@ export interface LaneDoc {
   readonly why: string | null;
   /** Unix milliseconds until which it takes nothing, for cooling and unhealthy. */
   readonly until: number | null;
+  /** Of cooling: its upstream has asked for a pause, and no window is used up. Absent until its state changes: as if a window was. */
+  readonly backsOff?: boolean;
   /** Order among lanes of one kind: smaller first. */
   readonly rank: number;
   readonly concurrency: number;
@@ -148,12 +150,12 @@ export function createLaneStore(db: Db) {
       laneId: string,
       to: LaneState,
       at: number,
-      patch: { why?: string | null; until?: number | null; sealedKey?: string | null } = {},
+      patch: { why?: string | null; until?: number | null; backsOff?: boolean; sealedKey?: string | null } = {},
     ): Promise<LaneDoc | null> {
-      const { why = null, until = null, sealedKey } = patch;
+      const { why = null, until = null, backsOff = false, sealedKey } = patch;
       return lanes.findOneAndUpdate(
         { _id: laneId, state: { $in: [...statesBefore(to)] }, ...(sealedKey === undefined ? {} : { sealedKey }) },
-        { $set: { state: to, why, until, stateChangedAt: at } },
+        { $set: { state: to, why, until, backsOff, stateChangedAt: at } },
         { returnDocument: 'after' },
       );
     },

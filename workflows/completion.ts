@@ -3,6 +3,7 @@ import type { CompletionInput, CompletionOutcome, ServeResult } from '../core/co
 import { drilledSignal } from '../core/contracts/drill.ts';
 import type { AttemptRecord } from '../core/contracts/failure.ts';
 import type { PlannedLane } from '../core/contracts/lane.ts';
+import type { LaneLook } from '../core/contracts/lane-wait.ts';
 import { TASK_PRIORITY } from '../core/contracts/queues.ts';
 import { runPlan } from '../core/contracts/run-plan.ts';
 import { ATTEMPT_DEADLINE_MS, INTERACTIVE_SLOT_WAIT_MS, LAST_LANE_SLOT_WAIT_MS } from '../core/contracts/timings.ts';
@@ -52,13 +53,11 @@ async function settleCancelled(requestId: string, attempts: readonly AttemptReco
 }
 
 /** Only the lanes of the plan: what the caller consented to was decided when it was made. */
-async function look({ plan, keyId, wait }: CompletionInput): Promise<ReadonlyMap<string, number>> {
+async function look({ plan, keyId, wait }: CompletionInput): Promise<ReadonlyMap<string, LaneLook>> {
   if (wait === undefined) return new Map();
   const { lanes } = await shortActivities.planLanesFor({ keyId, model: wait.model, purpose: 'interactive' });
   const known = new Set(plan.map(({ laneId }) => laneId));
-  return new Map(
-    lanes.flatMap(({ laneId, unavailableUntil }) => (known.has(laneId) ? [[laneId, unavailableUntil]] : [])),
-  );
+  return new Map(lanes.flatMap((lane) => (known.has(lane.laneId) ? [[lane.laneId, lane]] : [])));
 }
 
 /** Where an attempt stands in its request. */
@@ -90,7 +89,7 @@ async function serveOn(
   lane: PlannedLane,
   { previous, isLastLane }: AttemptPlace,
 ): Promise<ServeResult> {
-  const { unavailableUntil: _, ...laneRef } = lane;
+  const { unavailableUntil: _, backsOff: _pause, ...laneRef } = lane;
   const attempt = previous.length + 1;
   const startedAt = Date.now();
   const drill = drilledSignal(input.drill, lane.laneId, attempt);

@@ -15,7 +15,7 @@ export async function serveGroup(
   { lane, lines }: LineGroup,
   priority: BatchPriority,
 ): Promise<LineResult[] | null> {
-  const { unavailableUntil: _, heldUntil: _held, ...laneRef } = lane;
+  const { unavailableUntil: _, backsOff: _pause, heldUntil: _held, ...laneRef } = lane;
   const { batchId, keyId, chunkIndex, expiresAt } = input;
   const startedAt = Date.now();
   const tasks = lines.map((waiting) => ({

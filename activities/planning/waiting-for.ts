@@ -12,7 +12,13 @@ export function waitingFor(lanes: readonly PlannedLane[], closed: readonly strin
   }
   const until = Math.min(...lanes.map(returnOf));
   const isHeld = lanes.some(({ heldUntil = 0, unavailableUntil }) => heldUntil > now && unavailableUntil <= now);
-  if (!isHeld) return { until, why: 'every lane is out until its window opens again' };
+  if (!isHeld) {
+    const pauses = lanes.some((lane) => returnOf(lane) === until && lane.backsOff === true);
+    const why = pauses
+      ? 'every lane is out; the first that comes back pauses after failures or a rate limit, or waits for its worker'
+      : 'every lane is out until its window opens again';
+    return { until, why };
+  }
   return { until, why: 'the plan is out, and metered lanes are held back as long as the deadline allows' };
 }
 

@@ -64,11 +64,8 @@ export async function choosePlan(
   const now = clock.now();
   if (!mayWait && able.every((lane) => lane.unavailableUntil > now)) {
     const resetsAtMs = Math.min(...able.map((lane) => lane.unavailableUntil));
-    const recovers = plan.lanes.some(
-      (lane, index) =>
-        lane.unavailableUntil === resetsAtMs && able.includes(lane) && plan.standings[index]?.backsOff === true,
-    );
-    if (recovers) throw backsOff(model, resetsAtMs - now);
+    const pauses = able.some((lane) => lane.unavailableUntil === resetsAtMs && lane.backsOff === true);
+    if (pauses) throw backsOff(model, resetsAtMs - now);
     const advice = plan.withheld.length > 0 ? ` Its key lanes were left out: ${CONSENT_ADVICE}` : '';
     throw new ApiError(
       'usage_limit_reached',
@@ -83,13 +80,13 @@ export async function choosePlan(
 }
 
 /**
- * A lane that recovers from failures, or whose worker is being started anew, is not out of its window: its pause is a minute at
- * most, and a client's own retry finds it.
+ * A lane that recovers from failures, was asked to slow down, or whose worker is being started anew, is not out of its window: its
+ * pause is mostly short, and a client's own retry finds it.
  */
 function backsOff(model: string, retryAfterMs: number): ApiError {
   return new ApiError(
     'server_is_overloaded',
-    `Every lane of '${model}' is out; the first that comes back recovers from failures, or waits for its worker. Try again shortly.`,
+    `Every lane of '${model}' is out; the first that comes back pauses after failures or a rate limit, or waits for its worker. Try again shortly.`,
     { retryAfterMs },
   );
 }

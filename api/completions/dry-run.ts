@@ -77,12 +77,16 @@ export async function dryRun({ directory, clock }: DryRunDeps, request: DryReque
   let played: 'not yet' | 'to its end' | 'and gone on' = 'not yet';
   let taken: string | null = null;
   const lanes = plan.lanes.map((planned, index): DryLane => {
-    const { laneId, alias, kind, model, concurrency: slots, unavailableUntil } = planned;
+    const { laneId, alias, kind, model, concurrency: slots, unavailableUntil, backsOff } = planned;
     const { rung = 0, weight = null, inFlight: in_flight = 0 } = plan.standings[index] ?? {};
     const shared = { lane: laneId, account: alias, kind, model, rung, weight, in_flight, slots };
     if (kind === 'plan' && refusedByPlans !== undefined) return { ...shared, verdict: 'cannot', why: refusedByPlans };
     if (unavailableUntil > now) {
-      return { ...shared, verdict: 'out', why: 'the lane is out', until: toUnixSeconds(unavailableUntil) };
+      const why =
+        backsOff === true
+          ? 'the lane pauses after failures or a rate limit, or waits for its worker'
+          : 'the lane is out of its window';
+      return { ...shared, verdict: 'out', why, until: toUnixSeconds(unavailableUntil) };
     }
     if (taken !== null || played === 'to its end') {
       return { ...shared, verdict: 'after', why: 'if those before it fail' };

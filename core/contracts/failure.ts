@@ -33,7 +33,7 @@ export interface AttemptFailure {
   readonly class: FailureClass;
   /** Unix milliseconds from which the lane may be tried again, where it is known. */
   readonly unavailableUntil?: number;
-  /** Of lane_unavailable: the lane pauses after failures, and no window is used up. */
+  /** Of lane_unavailable: the lane pauses after failures or a rate limit, and no window is used up. */
   readonly backsOff?: boolean;
   /** True once a byte of the answer has reached the caller: then no other lane may go on. */
   readonly answerStarted: boolean;

@@ -1,12 +1,15 @@
 import type { PlannedLane } from './lane.ts';
 import { LOOK_WHILE_WAITING_MS } from './timings.ts';
 
+/** How the database has a lane now. */
+export type LaneLook = Pick<PlannedLane, 'unavailableUntil' | 'backsOff'>;
+
 /** How a request waits for a lane while all of its lanes are out. */
 export interface LaneWait {
   /** Unix milliseconds. */
   readonly until: number;
-  /** Unix milliseconds of the lanes' return as the database has it now, by lane id; 0 for those that are open. */
-  readonly look: () => Promise<ReadonlyMap<string, number>>;
+  /** The lanes as the database has them now, by lane id. */
+  readonly look: () => Promise<ReadonlyMap<string, LaneLook>>;
 }
 
 /** What a request knows of its lanes. */

@@ -40,6 +40,8 @@ export interface LaneRef {
 export interface PlannedLane extends LaneRef {
   /** Unix milliseconds until which the lane takes nothing; 0 when it is ready. */
   readonly unavailableUntil: number;
+  /** Present while it pauses after failures or a rate limit, or waits for its worker: until then no window is used up. */
+  readonly backsOff?: true;
   /**
    * A metered lane of a batch that waits for its plan: Unix milliseconds until which it gets no line that a plan lane can
    * still serve. From then on it takes also what the plan lanes have no room for. Absent: it stands in its order.

@@ -4,7 +4,7 @@ import type { ServeResult } from './completion.ts';
 import { decide } from './decide.ts';
 import type { AttemptFailure, AttemptRecord } from './failure.ts';
 import type { PlannedLane } from './lane.ts';
-import { isLasting, tellingFailure } from './telling-failure.ts';
+import { isPassing, whatToTell } from './what-to-tell.ts';
 
 export interface PlanRun {
   readonly plan: readonly PlannedLane[];
@@ -37,6 +37,9 @@ export async function runPlan({ plan, deadlineAt, now, pause, serve, wait }: Pla
   const attempts: AttemptRecord[] = [];
   const usedUp = new Set<string>();
   const outages = new Map<string, number>();
+  /** Lanes that are out for a moment and not by a window, by what was learnt last. */
+  const passing = new Set(plan.filter(({ backsOff }) => backsOff === true).map(({ laneId }) => laneId));
+  const note = (laneId: string, isPause: boolean): unknown => (isPause ? passing.add(laneId) : passing.delete(laneId));
   const triesOn = new Map<string, number>();
   /** What each lane said last, in the order in which they were tried. */
   const failures = new Map<string, AttemptFailure>();
@@ -48,7 +51,10 @@ export async function runPlan({ plan, deadlineAt, now, pause, serve, wait }: Pla
       const lookAfterMs = nextLookAfter({ plan, usedUp, outages }, wait, startsAt);
       if (wait === undefined || lookAfterMs === undefined) break;
       await pause(lookAfterMs);
-      for (const [laneId, until] of await wait.look()) outages.set(laneId, until);
+      for (const [laneId, { unavailableUntil, backsOff }] of await wait.look()) {
+        outages.set(laneId, unavailableUntil);
+        note(laneId, backsOff === true);
+      }
       for (const laneId of openAgain({ plan, usedUp, outages }, now())) {
         usedUp.delete(laneId);
         triesOn.delete(laneId);
@@ -66,6 +72,7 @@ export async function runPlan({ plan, deadlineAt, now, pause, serve, wait }: Pla
     const known = failure.class === 'lane_unavailable' ? failures.get(lane.laneId) : undefined;
     failures.delete(lane.laneId);
     failures.set(lane.laneId, known ?? failure);
+    note(lane.laneId, isPassing(known ?? failure));
     const tries = (triesOn.get(lane.laneId) ?? 0) + 1;
     triesOn.set(lane.laneId, tries);
     const decision = decide({ failure, triesOnLane: tries, now: now() });
@@ -78,44 +85,6 @@ export async function runPlan({ plan, deadlineAt, now, pause, serve, wait }: Pla
       await pause(decision.afterMs);
     }
   }
-  const told = whatToTell(plan, failures, outages, now());
+  const told = whatToTell({ plan, failures, outages, passing }, now());
   return { answered: false, attempts, ...(told === undefined ? {} : { told }) };
 }
-
-function whatToTell(
-  plan: readonly PlannedLane[],
-  failures: ReadonlyMap<string, AttemptFailure>,
-  outages: ReadonlyMap<string, number>,
-  now: number,
-): { failure: AttemptFailure; resetsAt?: number } | undefined {
-  const all = [...failures.values()];
-  const last = all.at(-1);
-  if (last?.class === 'caller_fault' || last?.class === 'cancelled') return undefined;
-  // Lanes that can't do what is asked have no part in when it can be done.
-  const able = plan.filter(({ laneId }) => !isLasting(failures.get(laneId)?.class ?? 'lane_unavailable'));
-  const returns = able.map((lane) => outages.get(lane.laneId) ?? lane.unavailableUntil).filter((until) => until > now);
-  const telling = last?.answerStarted === true ? last : tellingFailure(all, (failure) => failure.class);
-  // One that is out for a moment only says more than windows: it is back before any of those.
-  const passing = able.map(({ laneId }) => failures.get(laneId)).find(isPassing);
-  if (passing !== undefined && (telling?.class === 'window_exhausted' || telling?.class === 'lane_unavailable')) {
-    return { failure: passing };
-  }
-  return {
-    // A lane that was out, and so was not asked, may do what those that were asked can't.
-    failure: telling === undefined || (isLasting(telling.class) && returns.length > 0) ? NOTHING_FREE : telling,
-    ...(able.length > 0 && returns.length === able.length ? { resetsAt: Math.min(...returns) } : {}),
-  };
-}
-
-/** Busy, without a worker, or pausing after failures: what has no window to wait for. */
-function isPassing(failure: AttemptFailure | undefined): failure is AttemptFailure {
-  if (failure?.class !== 'lane_unavailable') return false;
-  return failure.unavailableUntil === undefined || failure.backsOff === true;
-}
-
-const NOTHING_FREE: AttemptFailure = {
-  class: 'lane_unavailable',
-  answerStarted: false,
-  reachedUpstream: false,
-  reason: 'no lane of the plan that can serve this was free before the deadline',
-};

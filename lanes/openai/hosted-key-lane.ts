@@ -17,7 +17,7 @@ interface HostedKeyLaneDeps {
       laneId: string,
       to: LaneState,
       at: number,
-      patch?: { why?: string | null; until?: number | null; sealedKey?: string | null },
+      patch?: { why?: string | null; until?: number | null; backsOff?: boolean; sealedKey?: string | null },
     ): Promise<unknown>;
   };
   /** Open what was sealed for this lane. @throws Error when it was sealed with another master key */

@@ -10,7 +10,7 @@ export type LaneAvailability =
       readonly open: false;
       readonly until?: number;
       readonly why: string;
-      /** True while it pauses after failures: no window is used up. */
+      /** True while it pauses after failures or a rate limit: no window is used up. */
       readonly backsOff?: boolean;
     };
 

@@ -27,7 +27,13 @@ export const NO_FAILURES: FailureMemory = { recentAt: [], pausesInARow: 0 };
 export interface LaneEffect {
   readonly memory: FailureMemory;
   /** Absent: the lane stays as it is. */
-  readonly change?: { readonly to: LaneState; readonly until: number | null; readonly why: string };
+  readonly change?: {
+    readonly to: LaneState;
+    readonly until: number | null;
+    readonly why: string;
+    /** Of cooling: the upstream has asked for a pause, and no window is used up. */
+    readonly backsOff?: true;
+  };
 }
 
 /**
@@ -56,7 +62,7 @@ export function laneEffect(
       const wait = failure.unavailableUntil === undefined ? 0 : failure.unavailableUntil - now;
       if (wait > SHORT_RETRY_AFTER_MS) {
         const until = Math.min(now + wait, now + LONGEST_WINDOW_MS);
-        return { memory, change: { to: 'cooling', until, why: failure.reason } };
+        return { memory, change: { to: 'cooling', until, why: failure.reason, backsOff: true } };
       }
       // The first one is left to the request's own retry; a second one within the span pauses the lane.
       // It backs off: no window is used up, and those who come meanwhile are told to come again.

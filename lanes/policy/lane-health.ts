@@ -3,7 +3,7 @@ import type { AttemptFailure } from '../../core/contracts/failure.ts';
 import type { LaneHold, LaneKind, LaneState } from '../../core/contracts/lane.ts';
 import type { Logger } from '../../core/log.ts';
 import { laneEffect, NO_FAILURES, type FailureMemory } from './lane-effect.ts';
-import { returnOf } from './plan-lanes.ts';
+import { isBackingOff, returnOf } from './plan-lanes.ts';
 import { reservedUntil, type ReserveView } from './weekly-reserve.ts';
 import type { HostedLane } from './hosted-lane.ts';
 
@@ -12,7 +12,7 @@ export interface LaneHealth extends Pick<HostedLane, 'availability' | 'reportFai
   /** Takes in what the database says. */
   refresh(doc: HealthDoc): void;
   /** Changes the state here at once, and in the database before it resolves. */
-  change(to: LaneState, patch?: { why?: string | null; until?: number | null }): Promise<void>;
+  change(to: LaneState, patch?: StatePatch): Promise<void>;
   readonly state: LaneState;
   /** True when a pause is over and nothing has been answered since: one request should go ahead of the others. */
   needsProbe(): boolean;
@@ -20,10 +20,19 @@ export interface LaneHealth extends Pick<HostedLane, 'availability' | 'reportFai
   readonly since: number;
 }
 
+/** What goes with a change of state. */
+interface StatePatch {
+  readonly why?: string | null;
+  readonly until?: number | null;
+  /** Of cooling: no window is used up. */
+  readonly backsOff?: boolean;
+}
+
 /** What the database says of a lane's state. */
 interface HealthDoc extends ReserveView {
   readonly state: LaneState;
   readonly until: number | null;
+  readonly backsOff?: boolean;
   readonly why: string | null;
   readonly stateChangedAt: number;
   readonly hold: LaneHold;
@@ -41,12 +50,7 @@ interface LaneHealthDeps {
   readonly kind: LaneKind;
   readonly lanes: {
     /** Resolves with null where there is no way from the state that is stored. */
-    transition(
-      laneId: string,
-      to: LaneState,
-      at: number,
-      patch?: { why?: string | null; until?: number | null },
-    ): Promise<unknown>;
+    transition(laneId: string, to: LaneState, at: number, patch?: StatePatch): Promise<unknown>;
   };
   readonly clock: Clock;
   /** 0 to 1. */
@@ -58,16 +62,17 @@ export function createLaneHealth(
   { laneId, kind, lanes, clock, random, log }: LaneHealthDeps,
   doc: HealthDoc,
 ): LaneHealth {
-  let { state, until, why, stateChangedAt, hold } = doc;
+  let { state, until, backsOff = false, why, stateChangedAt, hold } = doc;
   let reserve: ReserveView = doc;
   let memory: FailureMemory = NO_FAILURES;
   let changing = 0;
 
   const change: LaneHealth['change'] = async (to, patch = {}) => {
     const at = clock.now();
-    ({ state, until, why, stateChangedAt } = {
+    ({ state, until, backsOff, why, stateChangedAt } = {
       state: to,
       until: patch.until ?? null,
+      backsOff: patch.backsOff ?? false,
       why: patch.why ?? null,
       stateChangedAt: at,
     });
@@ -111,7 +116,7 @@ export function createLaneHealth(
       reserve = stored;
       // What was read before a change of our own must not undo it.
       if (changing > 0 || stored.stateChangedAt < stateChangedAt) return;
-      ({ state, until, why, stateChangedAt } = stored);
+      ({ state, until, backsOff = false, why, stateChangedAt } = stored);
     },
     change,
     availability(priority = 'interactive') {
@@ -125,7 +130,12 @@ export function createLaneHealth(
       if (returnsAt === 0) return { open: true };
       const reason = why ?? `the lane is ${state}`;
       if (returnsAt === undefined) return { open: false, why: reason };
-      return { open: false, until: returnsAt, why: reason, ...(state === 'unhealthy' ? { backsOff: true } : {}) };
+      return {
+        open: false,
+        until: returnsAt,
+        why: reason,
+        ...(isBackingOff({ state, backsOff }) ? { backsOff: true } : {}),
+      };
     },
     async reportFailure(failure: AttemptFailure) {
       const effect = laneEffect(kind, failure, memory, clock.now(), random());

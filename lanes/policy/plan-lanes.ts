@@ -11,6 +11,8 @@ export interface LaneView extends ReserveView, RungLane {
   readonly state: LaneState;
   readonly hold: LaneHold;
   readonly until: number | null;
+  /** Of cooling: no window is used up, its upstream has asked for a pause. Absent where an earlier version has stored it. */
+  readonly backsOff?: boolean;
   readonly concurrency: number;
   /** True while no worker serves it, whatever its state says. */
   readonly silent?: boolean;
@@ -49,8 +51,6 @@ export interface LaneStanding {
   /** null where its rung has no weights. */
   readonly weight: number | null;
   readonly inFlight: number;
-  /** True while it recovers from failures, or waits for its worker: no window is used up, and it may be over in a minute. */
-  readonly backsOff: boolean;
 }
 
 export type LanePlanResult =
@@ -101,16 +101,15 @@ export function planLanes(
         withheld.push(lane.alias);
         continue;
       }
-      const unavailableUntil = returnFor(lane, permissions, now);
-      if (unavailableUntil === undefined)
-        closed.push(`${lane.alias} (${lane.hold === 'none' ? lane.state : lane.hold})`);
-      else usable.push({ entry, unavailableUntil });
+      const returns = returnFor(lane, permissions, now);
+      if (returns === undefined) closed.push(`${lane.alias} (${lane.hold === 'none' ? lane.state : lane.hold})`);
+      else usable.push({ entry, ...returns });
     }
-    for (const { entry, unavailableUntil, inFlight } of inOrder(usable, now, sharing)) {
+    for (const { entry, unavailableUntil, backsOff, inFlight } of inOrder(usable, now, sharing)) {
       const { _id: laneId, kind, alias, concurrency } = entry.lane;
-      open.push({ laneId, kind, alias, model: entry.laneModel, concurrency, unavailableUntil });
-      const backsOff = entry.lane.state === 'unhealthy' || entry.lane.silent === true;
-      standings.push({ rung: index + 1, weight: entry.weight, inFlight, backsOff });
+      const planned = { laneId, kind, alias, model: entry.laneModel, concurrency, unavailableUntil };
+      open.push(backsOff ? { ...planned, backsOff } : planned);
+      standings.push({ rung: index + 1, weight: entry.weight, inFlight });
     }
   }
   const isEvery = (test: (lane: LaneView) => boolean): boolean => rungs.flat().every(({ lane }) => test(lane));
@@ -125,10 +124,15 @@ export function planLanes(
   };
 }
 
-/** A lane of a rung that may serve, now or when it is back. */
-interface UsableLane {
-  readonly entry: RungEntry<LaneView>;
+/** When a lane takes requests, 0 for now, and whether it is a pause that keeps it until then, and not a window. */
+interface LaneReturn {
   readonly unavailableUntil: number;
+  readonly backsOff: boolean;
+}
+
+/** A lane of a rung that may serve, now or when it is back. */
+interface UsableLane extends LaneReturn {
+  readonly entry: RungEntry<LaneView>;
 }
 
 /** The lanes of one rung in the order in which they are tried. */
@@ -145,13 +149,20 @@ function inOrder(
   return sharing === undefined || lanes.length < 2 ? lanes : shareOrder(lanes, sharing.key());
 }
 
-function returnFor(lane: LaneView, { purpose }: LanePermissions, now: number): number | undefined {
+/** undefined while it is closed. */
+function returnFor(lane: LaneView, { purpose }: LanePermissions, now: number): LaneReturn | undefined {
   const opensAt = lane.hold === 'none' ? returnOf(lane, now) : undefined;
+  if (opensAt === undefined) return undefined;
+  const [pause, window] = isBackingOff(lane) ? [opensAt, 0] : [0, opensAt];
   // It stays in the plan: its worker may be back at any moment, and then at the next look.
-  const returnsAt =
-    opensAt !== undefined && lane.silent === true ? Math.max(opensAt, now + LANE_WITHOUT_WORKER_MS) : opensAt;
-  if (returnsAt === undefined || purpose !== 'batch') return returnsAt;
-  return Math.max(returnsAt, reservedUntil(lane, now));
+  const pausesUntil = lane.silent === true ? Math.max(pause, now + LANE_WITHOUT_WORKER_MS) : pause;
+  const isOutUntil = purpose === 'batch' ? Math.max(window, reservedUntil(lane, now)) : window;
+  return { unavailableUntil: Math.max(pausesUntil, isOutUntil), backsOff: pausesUntil > isOutUntil };
+}
+
+/** Whether what keeps a lane until its time is a pause after failures or a rate limit, and no window that is used up. */
+export function isBackingOff({ state, backsOff }: Pick<LaneView, 'state' | 'backsOff'>): boolean {
+  return state === 'unhealthy' || (state === 'cooling' && backsOff === true);
 }
 
 /** 0 when the lane is open now, a later time while it is out, undefined while it is closed. */

@@ -65,6 +65,26 @@ describe('a known reset', () => {
   });
 });
 
+describe('a lane that is back in a moment', () => {
+  const unavailableUntil = Date.now() + 30_000;
+
+  it.each([
+    ['rate_limited', {}],
+    ['overloaded', {}],
+    ['lane_unavailable', { backsOff: true }],
+  ] as const)('is told of as %s with its time, and to be tried again', (failureClass, given) => {
+    const error = failureAnswer(failureClass, { reason: 'planted', unavailableUntil, ...given });
+    expect(error.body.error.code).not.toBe('usage_limit_reached');
+    expect(error.shouldRetry).toBeUndefined();
+    expect(error.retryAfterMs).toBeGreaterThan(20_000);
+    expect(error.retryAfterMs).toBeLessThanOrEqual(30_000);
+  });
+
+  it('does not lend its time to one that is busy', () => {
+    expect(failureAnswer('lane_unavailable', { reason: 'planted', unavailableUntil }).retryAfterMs).toBe(5_000);
+  });
+});
+
 describe('a caller’s fault without the upstream’s answer', () => {
   it('has an answer of our own', () => {
     const { status, body } = ownAnswer(plantFailure('caller_fault', { param: 'messages' }));

@@ -150,6 +150,29 @@ describe.each(PATHS)('a key lane %s', (_, direct) => {
     expect(Math.abs((coolingUntil ?? 0) - Date.now() - seconds * 1_000)).toBeLessThan(5_000);
   });
 
+  it.each([
+    ['429', 'rate_limit_exceeded'],
+    ['503', 'server_is_overloaded'],
+  ])('that is asked for a pause with %s is told of as such to all who come meanwhile', async (status, code) => {
+    const { laneId, model } = await newLane(direct);
+    await gateway.admin.call('PUT', `/admin/routes/${model}`, { lanes: [{ laneId }], direct });
+    failWith(`status:${status}`, 1);
+    const first = await world.ask(model, 'hello [[retry-after:30]]');
+    expect(first).toMatchObject({ status: Number(status), code });
+    const asked = calls();
+    const looks = { headers: { 'x-flatlane-dry-run': 'true' } };
+    await expect.poll(async () => (await world.ask(model, 'may I?', looks)).body).toContain('the lane pauses');
+    // With a wait it is told by its workflow.
+    const later = [await world.ask(model, 'and I?')];
+    later.push(await world.ask(model, 'and I, after a second?', { headers: { 'x-flatlane-wait': '1' } }));
+    for (const told of later) expect(told).toMatchObject({ status: 503, code: 'server_is_overloaded' });
+    expect(calls()).toBe(asked);
+    for (const { headers } of [first, ...later]) {
+      expect(headers.get('x-should-retry')).toBeNull();
+      expect(Number(headers.get('retry-after'))).toBeGreaterThan(10);
+    }
+  });
+
   it('goes to the next one when nobody listens at the address', async () => {
     const closed = createServer();
     await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));

@@ -22,6 +22,16 @@ describe('what an owner wants of a lane', () => {
     }
   });
 
+  it('keeps why it cools as long as it does', async () => {
+    await lanes.insert(plantLaneDoc('limited'));
+    const limit = { until: 9, why: 'the provider limits the rate', backsOff: true };
+    expect(await lanes.transition('limited', 'cooling', 2, limit)).toMatchObject({ state: 'cooling', ...limit });
+    expect(await lanes.transition('limited', 'cooling', 3, { until: 99 })).toMatchObject({
+      until: 99,
+      backsOff: false,
+    });
+  });
+
   it('ends a draining only where it still drains', async () => {
     await lanes.insert(plantLaneDoc('drained', { kind: 'plan' }));
     await lanes.setHold('drained', 'draining');

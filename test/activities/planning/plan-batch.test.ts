@@ -200,6 +200,14 @@ describe('what lines wait for', () => {
     expect(waitingFor(lanes, [], NOW)?.until ?? null).toBe(until);
   });
 
+  it.each([
+    [7, 'pauses after failures or a rate limit'],
+    [9, 'until its window opens again'],
+  ])('is what keeps the lane that comes back first: a pause of %i ms, or a window of 8', (pauseMs, why) => {
+    const paused = plantLane('b', { unavailableUntil: NOW + pauseMs, backsOff: true });
+    expect(waitingFor([plantLane('a', { unavailableUntil: NOW + 8 }), paused], [], NOW)?.why).toContain(why);
+  });
+
   it('is somebody who opens a lane', () => {
     expect(waitingFor([], ['home (needs_login)'], NOW)?.why).toBe('no lane is open: home (needs_login)');
   });

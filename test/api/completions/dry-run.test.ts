@@ -12,7 +12,12 @@ interface Answer {
   readonly body: {
     readonly lane: string | null;
     readonly path: string;
-    readonly lanes: readonly { readonly lane: string; readonly verdict: string; readonly until?: number }[];
+    readonly lanes: readonly {
+      readonly lane: string;
+      readonly verdict: string;
+      readonly why: string;
+      readonly until?: number;
+    }[];
     readonly left_out: readonly string[];
     readonly error?: { readonly code: string };
   };
@@ -58,6 +63,18 @@ describe('a dry run', () => {
     const told = await ask();
     expect(verdicts(told)).toEqual(['p out', 'q takes', 'k after']);
     expect(told.body.lanes[0]?.until).toBe(Math.floor(LATER / 1000));
+  });
+
+  it('tells a lane that pauses from one that is out of its window', async () => {
+    api.world.lanes = [
+      { ...plan, state: 'cooling', until: LATER },
+      { ...key, state: 'cooling', until: LATER, backsOff: true },
+    ];
+    const { body } = await ask();
+    expect(body.lanes.map(({ why }) => why)).toEqual([
+      'the lane is out of its window',
+      'the lane pauses after failures or a rate limit, or waits for its worker',
+    ]);
   });
 
   it('says so when no lane is open, instead of an error', async () => {

@@ -134,6 +134,13 @@ describe('a completion that is not streamed', () => {
       param: null,
     },
     {
+      title: 'a lane that pauses for a rate limit',
+      lanes: [plantLaneDoc('k', { state: 'cooling', until: Date.now() + 8_000, backsOff: true })],
+      status: 503,
+      code: 'server_is_overloaded',
+      param: null,
+    },
+    {
       title: 'lanes of which the first that comes back is out of its window',
       lanes: [
         plantLaneDoc('k', { state: 'unhealthy', until: Date.now() + 30_000 }),

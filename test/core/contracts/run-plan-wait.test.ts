@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptFailure, FailureClass } from '../../../core/contracts/failure.ts';
 import type { PlannedLane } from '../../../core/contracts/lane.ts';
+import type { LaneLook } from '../../../core/contracts/lane-wait.ts';
 import { runPlan, type PlanEnd } from '../../../core/contracts/run-plan.ts';
 import { LOOK_WHILE_WAITING_MS } from '../../../core/contracts/timings.ts';
 import { plantFailure, plantLane } from '../../support/planted.ts';
@@ -13,15 +14,21 @@ interface Given {
   readonly waitMs?: number;
   /** What the database says at a time, by lane id: until when the lane is out. */
   readonly seen?: (now: number) => Record<string, number>;
+  /** Whether what it says is a pause, and no window. */
+  readonly pauses?: boolean;
   /** The outcome of an attempt on a lane at a time; undefined is an answer. */
   readonly fails?: (laneId: string, now: number) => AttemptFailure | undefined;
 }
 
 /** Runs a plan over a clock that only pauses move. */
-async function run({ plan, waitMs, seen = () => ({}), fails = () => undefined }: Given) {
+async function run({ plan, waitMs, seen = () => ({}), pauses: backsOff = false, fails = () => undefined }: Given) {
   let now = START;
   const pauses: number[] = [];
   const served: string[] = [];
+  const look = async (): Promise<Map<string, LaneLook>> => {
+    const pause = backsOff ? { backsOff } : {};
+    return new Map(Object.entries(seen(now)).map(([id, unavailableUntil]) => [id, { unavailableUntil, ...pause }]));
+  };
   const end: PlanEnd = await runPlan({
     plan,
     deadlineAt: START + 2 * HOUR,
@@ -38,9 +45,7 @@ async function run({ plan, waitMs, seen = () => ({}), fails = () => undefined }:
         ? { ok: true, record: { ...record, outcome: 'answered' } }
         : { ok: false, failure, record: { ...record, outcome: failure.class } };
     },
-    ...(waitMs === undefined
-      ? {}
-      : { wait: { until: START + waitMs, look: async () => new Map(Object.entries(seen(now))) } }),
+    ...(waitMs === undefined ? {} : { wait: { until: START + waitMs, look } }),
   });
   return { end, pauses, served };
 }
@@ -77,6 +82,20 @@ describe('a request that waits', () => {
     });
     expect(served).toEqual([]);
     expect(pauses.reduce((sum, ms) => sum + ms, 0)).toBe(20_000);
+  });
+
+  it.each([true, false])('is told what the last look says its lane is out for (a pause: %s)', async (pauses) => {
+    const { end } = await run({
+      plan: [pauses ? out('a', HOUR) : { ...out('a', HOUR), backsOff: true }],
+      waitMs: 20_000,
+      seen: () => ({ a: START + HOUR }),
+      pauses,
+    });
+    const reset = pauses ? {} : { resetsAt: START + HOUR };
+    const pause = pauses ? { unavailableUntil: START + HOUR, backsOff: true } : {};
+    const failure = expect.objectContaining({ class: 'lane_unavailable', ...pause }) as object;
+    expect(end).toMatchObject({ answered: false, told: { failure, ...reset } });
+    expect(end.answered ? undefined : end.told && 'resetsAt' in end.told).toBe(!pauses);
   });
 
   it.each<FailureClass>(['model_unavailable', 'unsupported', 'broken', 'caller_fault'])(

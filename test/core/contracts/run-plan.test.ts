@@ -2,16 +2,22 @@ import { describe, expect, it } from 'vitest';
 import type { ServeResult } from '../../../core/contracts/completion.ts';
 import type { AttemptFailure, FailureClass } from '../../../core/contracts/failure.ts';
 import { runPlan, type PlanEnd } from '../../../core/contracts/run-plan.ts';
+import { failureAnswer } from '../../../core/failure-answer.ts';
 import { plantFailure, plantLane } from '../../support/planted.ts';
 
 const NOW = 1_000_000;
 
-/** Runs a plan of two lanes whose answers are given by lane, one after the other; absent: it answers. */
-async function run(answers: Record<string, AttemptFailure[]>, out: Record<string, number> = {}) {
+/**
+ * Runs a plan of two lanes whose answers are given by lane, one after the other; absent: it answers. `pausing` are those that
+ * are out for no window.
+ */
+async function run(answers: Record<string, AttemptFailure[]>, out: Record<string, number> = {}, pausing = '') {
   const asked: string[] = [];
   const pauses: number[] = [];
   const last: boolean[] = [];
-  const plan = ['a', 'b'].map((id) => plantLane(id, { unavailableUntil: out[id] ?? 0 }));
+  const plan = ['a', 'b'].map((id) =>
+    plantLane(id, { unavailableUntil: out[id] ?? 0, ...(pausing.includes(id) ? { backsOff: true } : {}) }),
+  );
   const end: PlanEnd = await runPlan({
     plan,
     deadlineAt: NOW + 60_000,
@@ -29,6 +35,11 @@ async function run(answers: Record<string, AttemptFailure[]>, out: Record<string
   });
   return { end, asked: asked.join(''), pauses, last };
 }
+/** What the caller is told. */
+const failureCodeOf = (end: PlanEnd): string | null | undefined => {
+  const told = end.answered ? undefined : end.told;
+  return told && failureAnswer(told.failure.class, told.failure, told.resetsAt).body.error.code;
+};
 const twice = (failureClass: FailureClass): AttemptFailure[] => [
   plantFailure(failureClass),
   plantFailure(failureClass),
@@ -72,15 +83,38 @@ describe('a request down its plan', () => {
   it.each<[string, AttemptFailure]>([
     ['is busy', plantFailure('lane_unavailable')],
     ['pauses after failures', plantFailure('lane_unavailable', { unavailableUntil: NOW + 5_000, backsOff: true })],
+    ['is rate-limited', plantFailure('rate_limited', { unavailableUntil: NOW + 8_000 })],
+    ['is overloaded', plantFailure('overloaded', { unavailableUntil: NOW + 8_000 })],
   ])('says that a lane %s, and no window’s reset, when another one is out of its window', async (_, passing) => {
     const exhausted = plantFailure('window_exhausted', { unavailableUntil: NOW + 50_000 });
     for (const answers of [
-      { a: [passing], b: [exhausted] },
-      { a: [exhausted], b: [passing] },
+      { a: [passing, passing], b: [exhausted] },
+      { a: [exhausted], b: [passing, passing] },
     ]) {
       const { end } = await run(answers);
       expect(end).toMatchObject({ told: { failure: passing } });
-      expect(end.answered ? undefined : end.told?.resetsAt).toBeUndefined();
+      expect(failureCodeOf(end)).not.toBe('usage_limit_reached');
+    }
+  });
+
+  it.each<[string, Record<string, AttemptFailure[]>]>([
+    ['nobody was asked', {}],
+    ['a lane was asked that is out of its window', { a: [plantFailure('window_exhausted')] }],
+    ['a lane was asked that can not do it', { a: [plantFailure('unsupported', { param: 'n' })] }],
+  ])('says that a lane pauses that was out from the beginning when %s', async (_, answers) => {
+    const out = { b: NOW + 8_000, ...('a' in answers ? {} : { a: NOW + 50_000 }) };
+    const { end } = await run(answers, out, 'b');
+    const pause = { class: 'lane_unavailable', unavailableUntil: NOW + 8_000, backsOff: true };
+    expect(end).toMatchObject({ told: { failure: pause } });
+    expect(failureCodeOf(end)).toBe('server_is_overloaded');
+  });
+
+  it('says when a window opens again that does so before any pause is over', async () => {
+    for (const pause of [{ b: NOW + 90_000 }, {}]) {
+      const limited = plantFailure('lane_unavailable', { unavailableUntil: NOW + 90_000, backsOff: true });
+      const { end } = await run({ b: [limited] }, { a: NOW + 50_000, ...pause }, 'b');
+      expect(end).toMatchObject({ told: { resetsAt: NOW + 50_000 } });
+      expect(failureCodeOf(end)).toBe('usage_limit_reached');
     }
   });
 

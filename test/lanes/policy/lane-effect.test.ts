@@ -76,6 +76,11 @@ describe('a rate limit with a time', () => {
     });
     expect(limited(2 * LONGEST_WINDOW_MS).change).toMatchObject({ until: NOW + LONGEST_WINDOW_MS });
   });
+
+  it.each(['rate_limited', 'overloaded'] as const)('is told from a window that is used up when it is %s', (limit) => {
+    const failure = plantFailure(limit, { unavailableUntil: NOW + 8_000 });
+    expect(laneEffect('key', failure, NO_FAILURES, NOW, 0).change).toMatchObject({ to: 'cooling', backsOff: true });
+  });
 });
 
 describe('the death of a Codex process', () => {

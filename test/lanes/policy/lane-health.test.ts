@@ -18,11 +18,11 @@ function setUp(given: Parameters<typeof plantLaneDoc>[1] = {}) {
       log: kept.log,
       lanes: {
         transition: async (_id, to, at, patch) => {
-          const { why = null, until = null } = patch ?? {};
+          const { why = null, until = null, backsOff = false } = patch ?? {};
           store.transitions += 1;
           if (store.away) throw new Error('the database is away');
           if (!statesBefore(to).includes(store.doc.state)) return null;
-          store.doc = { ...store.doc, state: to, why, until, stateChangedAt: at };
+          store.doc = { ...store.doc, state: to, why, until, backsOff, stateChangedAt: at };
           return store.doc;
         },
       },
@@ -37,6 +37,30 @@ describe('the health of a lane', () => {
     const { health } = setUp();
     for (let failure = 0; failure < 5; failure += 1) await health.reportFailure(plantFailure('broken'));
     expect(health.availability()).toMatchObject({ open: false, backsOff: true });
+  });
+
+  it('tells a rate limit with a time from a window, here and where the database is read', async () => {
+    const { clock, store, health } = setUp();
+    await health.reportFailure(plantFailure('rate_limited', { unavailableUntil: clock.now() + 8_000 }));
+    expect(health.availability()).toMatchObject({ open: false, until: clock.now() + 8_000, backsOff: true });
+    const { health: elsewhere } = setUp();
+    elsewhere.refresh(store.doc);
+    expect(elsewhere.availability()).toMatchObject({ open: false, backsOff: true });
+
+    // What comes after it is no rate limit any more.
+    await health.reportFailure(plantFailure('window_exhausted', { unavailableUntil: clock.now() + 9_000 }));
+    elsewhere.refresh(store.doc);
+    for (const told of [health.availability(), elsewhere.availability()]) {
+      expect(told).toEqual({ open: false, until: clock.now() + 9_000, why: 'planted' });
+    }
+  });
+
+  it('takes a lane that an earlier version has cooled for one whose window is used up', () => {
+    const { backsOff: _, ...old } = plantLaneDoc('a', { state: 'cooling', until: createMovableClock().now() + 1_000 });
+    const { health } = setUp({ backsOff: true });
+    health.refresh(old);
+    expect(health.availability()).toMatchObject({ open: false });
+    expect(health.availability()).not.toHaveProperty('backsOff');
   });
 
   it.each(['signing_in', 'needs_login', 'needs_key', 'off'] as const)('keeps a lane closed that is %s', (state) => {

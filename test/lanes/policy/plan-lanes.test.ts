@@ -56,12 +56,12 @@ describe('a model without a route', () => {
 describe('a lane that no worker serves', () => {
   it('is out for a moment, whatever its state says, and not as one whose window is used up', () => {
     const silent = lane('p', { kind: 'plan', silent: true });
-    const { lanes, standings } = plan([silent, lane('k')]);
+    const { lanes } = plan([silent, lane('k')]);
     expect(lanes.map(({ laneId, unavailableUntil }) => [laneId, unavailableUntil])).toEqual([
       ['p', NOW + LANE_WITHOUT_WORKER_MS],
       ['k', 0],
     ]);
-    expect(standings.map(({ backsOff }) => backsOff)).toEqual([true, false]);
+    expect(lanes.map(({ backsOff }) => backsOff)).toEqual([true, undefined]);
   });
 
   it('is out as long as its window when that takes longer, and closed when it is closed', () => {
@@ -69,8 +69,34 @@ describe('a lane that no worker serves', () => {
     const cooling = lane('c', { kind: 'plan', silent: true, state: 'cooling', until });
     const signedOut = lane('s', { kind: 'plan', silent: true, state: 'needs_login' });
     const { lanes, closed } = plan([cooling, signedOut]);
-    expect(lanes.map(({ unavailableUntil }) => unavailableUntil)).toEqual([until]);
+    expect(lanes.map(({ unavailableUntil, backsOff }) => [unavailableUntil, backsOff])).toEqual([[until, undefined]]);
     expect(closed).toEqual(['s (needs_login)']);
+  });
+});
+
+describe('a lane that is out', () => {
+  const until = NOW + 8_000;
+  const week = [{ durationMinutes: 10_080, usedPercent: 80, resetsAt: NOW + 9_000 }];
+
+  it.each<[string, Partial<LaneView>, true | undefined]>([
+    ['pauses after failures', { state: 'unhealthy' }, true],
+    ['pauses for a rate limit', { state: 'cooling', backsOff: true }, true],
+    ['is out of its window', { state: 'cooling', backsOff: false }, undefined],
+    ['is out, as an earlier version has stored it,', { state: 'cooling' }, undefined],
+    ['is back', { state: 'cooling', backsOff: true, until: NOW }, undefined],
+  ])('and %s is planned as such', (_, given, backsOff) => {
+    expect(plan([lane('a', { until, ...given })]).lanes[0]?.backsOff).toBe(backsOff);
+  });
+
+  it('pauses for nobody whom its weekly reserve keeps out for longer', () => {
+    const paused = lane('a', { state: 'cooling', backsOff: true, until, weeklyReservePercent: 20, windows: week });
+    const planFor = (purpose: 'interactive' | 'batch') => {
+      const result = planLanes('m', [], [paused], { ...ALL, purpose }, NOW);
+      return result.known ? result.lanes : [];
+    };
+    expect(planFor('interactive')).toMatchObject([{ unavailableUntil: until, backsOff: true }]);
+    expect(planFor('batch')[0]).toMatchObject({ unavailableUntil: NOW + 9_000 });
+    expect(planFor('batch')[0]?.backsOff).toBeUndefined();
   });
 });
 

@@ -73,9 +73,9 @@ describe('a route with rungs', () => {
     const result = planned(lanes, by({ home: 2, work: 1 }), [on('home', 1), on('work', 1), on('keyA', 2)]);
     expect(ids(result)).toEqual(['work', 'home', 'keyA']);
     expect(result.standings).toEqual([
-      { rung: 1, weight: null, inFlight: 1, backsOff: false },
-      { rung: 1, weight: null, inFlight: 2, backsOff: false },
-      { rung: 2, weight: null, inFlight: 0, backsOff: false },
+      { rung: 1, weight: null, inFlight: 1 },
+      { rung: 1, weight: null, inFlight: 2 },
+      { rung: 2, weight: null, inFlight: 0 },
     ]);
   });
 
