@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { request, type Dispatcher } from 'undici';
+import { LINGER_LIMIT_MS } from '../core/contracts/timings.ts';
 import type { ReplyHub } from '../core/reply-hub.ts';
 import type { Logger } from '../core/log.ts';
 import {
@@ -17,9 +18,6 @@ import {
  * is given up after as long, by undici.
  */
 const CLOSE_LIMIT_MS = 10_000;
-
-/** A caller who takes a long answer slowly has it within this time after its end, or not at all. */
-const LINGER_LIMIT_MS = 5 * 60_000;
 
 /** A sink into nowhere: the answer is stored, and whoever still waits for it reads it there. */
 const nobody: ReplySink = {

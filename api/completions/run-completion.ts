@@ -20,6 +20,7 @@ import { toText } from '../../core/wire/written-text.ts';
 import type { RequestStore } from '../../store/requests.ts';
 import { storeTrouble } from '../../store/store-trouble.ts';
 import type { completionWorkflow } from '../../workflows/completion.ts';
+import { createChunkDelivery } from './chunk-delivery.ts';
 import { createWatchCompletion } from './watch-completion.ts';
 
 export type ReplyChunk = Extract<ReplyEvent, { type: 'chunk' }>;
@@ -108,11 +109,21 @@ export function createRunCompletion(deps: RunCompletionDeps) {
     let started: Promise<void> | undefined;
     let isStartAsked = false;
     let isStartFailed = false;
+    const delivery = createChunkDelivery((chunk) => call.onChunk(chunk));
     const isWaitedFor = (): boolean => !over && clock.now() < deadlineAt + AFTER_DEADLINE_MS;
+
+    const watch = async (): Promise<ReplyEnd> => {
+      try {
+        return await watchCompletion(requestId, isWaitedFor);
+      } finally {
+        // A slow caller has the answer long after its workflow is over: a channel that still brings it is not lost.
+        await delivery.ceased(() => !over);
+      }
+    };
 
     const replied = new Promise<ReplyEnd>((resolve, reject) => {
       const { token } = hub.expect(requestId, async (event) => {
-        if (event.type === 'chunk') return call.onChunk(event);
+        if (event.type === 'chunk') return delivery.pass(event);
         resolve(event);
         return true;
       });
@@ -155,7 +166,7 @@ export function createRunCompletion(deps: RunCompletionDeps) {
         if (over) return;
         watchdog = setTimeout(
           () => {
-            watchCompletion(requestId, isWaitedFor).then(resolve, reject);
+            watch().then(resolve, reject);
           },
           // What another process has stored answers to that process.
           isNew ? WATCH_WORKFLOW_AFTER_MS : 0,

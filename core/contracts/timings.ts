@@ -6,6 +6,9 @@ export const COMPLETION_DEADLINE_MS = 10 * 60_000;
 /** One attempt on one lane: long reasoning answers take minutes, and a hanging lane must leave time for the next one. */
 export const ATTEMPT_DEADLINE_MS = 5 * 60_000;
 
+/** A caller who takes a long answer slowly has it within this time after its end, or not at all. */
+export const LINGER_LIMIT_MS = 5 * 60_000;
+
 /** An interactive request waits this long for a free slot of a lane (or for a worker that hosts it) before the next lane is tried. */
 export const INTERACTIVE_SLOT_WAIT_MS = 15_000;
 

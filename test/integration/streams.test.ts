@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { completionWorkflowId } from '../../core/contracts/ids.ts';
 import { startApart, type Apart } from '../support/apart.ts';
@@ -130,6 +131,20 @@ describe('two workers in two processes and one api', () => {
     expect(read.events).not.toContain('[DONE]');
     expect(JSON.parse(read.events.at(-1) ?? '')).toMatchObject({ error: { type: 'server_error', code: null } });
     expect(read.events.at(-1)).not.toMatch(/https?:|Reconnecting|terminated|socket/);
+  });
+
+  it('deliver a long stream whole to a caller who begins to read long after its workflow is over', async () => {
+    // More than the connection to the caller holds, and less than it does with the one behind it: the worker is done with it.
+    const count = 30_000;
+    const response = await openStream(endpoint, 'key-only', `[[ticks:${count}:0]]`);
+    const handle = new Client({ connection: temporal }).workflow.getHandle(
+      completionWorkflowId(response.headers.get('x-request-id') ?? ''),
+    );
+    // Where connections hold less it is not over before it is read, and there is nothing to see here.
+    await Promise.race([handle.result(), sleep(30_000, undefined, { ref: false })]);
+    // Longer than a channel may be silent.
+    await sleep(6_000);
+    expectWhole(await readStream(response), count);
   });
 
   it('fall back to the next lane before the first byte', async () => {

@@ -1,12 +1,8 @@
-import { WorkflowFailedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { CallerGone, createRunCompletion, type CompletionCall } from '../../../api/completions/run-completion.ts';
-import { createReplyHub } from '../../../core/reply-hub.ts';
-import type { ReplyEvent, ReplySink } from '../../../core/reply.ts';
+import { CallerGone } from '../../../api/completions/run-completion.ts';
 import { keepText } from '../../../core/wire/written-text.ts';
-import type { RequestDoc, RequestResult, RequestStore } from '../../../store/requests.ts';
-import { createMovableClock } from '../../support/movable-clock.ts';
-import { plantLane, silentLog } from '../../support/planted.ts';
+import { createCompletionWorld, DONE, OUTCOME, STORED } from '../../support/completion-world.ts';
 
 vi.mock('node:timers/promises', () => ({
   setTimeout: (ms: number) => new Promise((resolve) => globalThis.setTimeout(resolve, ms)),
@@ -14,112 +10,31 @@ vi.mock('node:timers/promises', () => ({
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
 
-const meta = { laneId: 'a', laneAlias: 'home', attempts: 1, costMicros: 0, meterMicros: 5, ignoredParams: [] };
-const done: ReplyEvent = { type: 'done', body: '{"answer":1}', meta };
-const stored: RequestResult = { status: 200, body: '{"answer":2}', laneId: 'a', at: 1 };
-const outcome = { answered: true, laneId: 'a', attempts: [{}, {}] };
-
-/** A Temporal client and a request store in the test's hand. */
-function setUp() {
-  const clock = createMovableClock();
-  const hub = createReplyHub('proc_1');
-  const docs = new Map<string, RequestDoc>();
-  const world = {
-    started: [] as { args: unknown[]; workflowId: string }[],
-    cancelled: 0,
-    start: async (): Promise<void> => undefined,
-    watches: 0,
-    result: (): Promise<unknown> => new Promise(() => undefined),
-    stored: null as RequestResult | null,
-    find: async (): Promise<void> => undefined,
-  };
-  const client = {
-    workflow: {
-      start: async (type: string, options: { args: unknown[]; workflowId: string }) => {
-        expect(type).toBe('completionWorkflow');
-        await world.start();
-        world.started.push(options);
-      },
-      getHandle: () => ({
-        result: () => {
-          world.watches += 1;
-          return world.result();
-        },
-        cancel: async () => void (world.cancelled += 1),
-      }),
-    },
-  } as unknown as Client;
-  const requests = {
-    insertOnce: async (doc: RequestDoc) => {
-      docs.set(doc._id, doc);
-      return true;
-    },
-    find: async (id: string) => {
-      await world.find();
-      const doc = docs.get(id);
-      return doc === undefined ? null : { ...doc, result: world.stored };
-    },
-  } as unknown as RequestStore;
-  const runCompletion = createRunCompletion({
-    client,
-    eagerStart: true,
-    requests,
-    hub,
-    internalUrl: () => 'http://127.0.0.1:1',
-    clock,
-    log: silentLog,
-  });
-  const caller = new AbortController();
-  const chunks: string[] = [];
-  const run = (given: Partial<CompletionCall> = {}) =>
-    runCompletion({
-      requestId: 'req_1',
-      operation: 'chat',
-      keyId: 'key_1',
-      model: 'm',
-      body: { model: 'm', messages: [] },
-      stream: true,
-      plan: [plantLane('a')],
-      signal: caller.signal,
-      onChunk: async ({ json }) => chunks.push(json) > 0,
-      ...given,
-    });
-  /** The worker's end of the channel, once the request is stored. */
-  const sink = (): ReplySink => {
-    const replyTo = docs.get('req_1')?.replyTo;
-    const found = hub.connect('req_1', replyTo?.token ?? '');
-    if (found === null) throw new Error('nobody waits');
-    return found;
-  };
-  const turn = (ms = 0): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
-  return { clock, hub, docs, world, caller, chunks, run, sink, turn };
-}
-
 describe('a completion as a workflow', () => {
   it('stores the body before it starts, and keeps it out of the workflow', async () => {
-    const { docs, world, run, sink, turn } = setUp();
+    const { docs, world, run, sink, turn } = createCompletionWorld();
     world.start = async () => expect(docs.has('req_1')).toBe(true);
     const running = run({ body: { secret: 'prompt' } });
     await turn();
     expect(docs.get('req_1')).toMatchObject({ keyId: 'key_1', body: '{"secret":"prompt"}', result: null });
     expect(world.started[0]).toMatchObject({ workflowId: 'completion/req_1', args: [{ requestId: 'req_1' }] });
     expect(JSON.stringify(world.started)).not.toMatch(/prompt|token/);
-    await sink().send(done);
+    await sink().send(DONE);
     await running;
   });
 
   it('stores the body as its caller wrote it', async () => {
-    const { docs, run, sink, turn } = setUp();
+    const { docs, run, sink, turn } = createCompletionWorld();
     const written = '{"n": 12345678901234567890, "10":1}';
     const running = run({ body: keepText(JSON.parse(written) as object, written) });
     await turn();
     expect(docs.get('req_1')?.body).toBe(written);
-    await sink().send(done);
+    await sink().send(DONE);
     await running;
   });
 
   it('refuses a body that no document can hold, and starts nothing', async () => {
-    const { docs, world, run } = setUp();
+    const { docs, world, run } = createCompletionWorld();
     // Twelve megabytes as they came: each number is written out in full.
     const body = { numbers: Array<number>(800_000).fill(1e20) };
     await expect(run({ body })).rejects.toMatchObject({ errorName: 'request_too_large' });
@@ -128,7 +43,7 @@ describe('a completion as a workflow', () => {
   });
 
   it('passes chunks on and ends with what the channel says', async () => {
-    const { hub, world, chunks, run, sink, turn } = setUp();
+    const { hub, world, chunks, run, sink, turn } = createCompletionWorld();
     const running = run();
     await turn();
     await sink().send({ type: 'chunk', json: '1', laneId: 'a', laneAlias: 'home', attempts: 1 });
@@ -144,7 +59,7 @@ describe('a completion as a workflow', () => {
   });
 
   it('leaves no watch behind when the answer is there before the start is acknowledged', async () => {
-    const { world, run, sink, turn } = setUp();
+    const { world, run, sink, turn } = createCompletionWorld();
     let acknowledge: () => void = () => undefined;
     world.start = () =>
       new Promise((resolve) => {
@@ -152,15 +67,15 @@ describe('a completion as a workflow', () => {
       });
     const running = run();
     await turn();
-    await sink().send(done);
-    expect(await running).toBe(done);
+    await sink().send(DONE);
+    expect(await running).toBe(DONE);
     acknowledge();
     await turn(60_000);
     expect(world.watches).toBe(0);
   });
 
   it('is refused as overloaded when it can’t be started, and nobody waits any more', async () => {
-    const { hub, world, run } = setUp();
+    const { hub, world, run } = createCompletionWorld();
     world.start = () => Promise.reject(new Error('Temporal is away'));
     await expect(run()).rejects.toMatchObject({ errorName: 'server_is_overloaded', retryAfterMs: 1_000 });
     expect(hub.waiting).toBe(0);
@@ -169,9 +84,9 @@ describe('a completion as a workflow', () => {
 
 describe('a silent reply channel', () => {
   it('gives way to the workflow and the database', async () => {
-    const { world, run, turn } = setUp();
-    world.result = async () => outcome;
-    world.stored = stored;
+    const { world, run, turn } = createCompletionWorld();
+    world.result = async () => OUTCOME;
+    world.stored = STORED;
     const running = run();
     await turn(4_999);
     expect(world.watches).toBe(0);
@@ -187,8 +102,8 @@ describe('a silent reply channel', () => {
     { status: 429, body: '{"error":1}', laneId: null, at: 1 },
     { status: 400, body: '{"error":2}', laneId: 'a', at: 1 },
   ])('gives a stored failure as it is: $status', async (result) => {
-    const { world, run, turn } = setUp();
-    world.result = async () => outcome;
+    const { world, run, turn } = createCompletionWorld();
+    world.result = async () => OUTCOME;
     world.stored = result;
     const running = run();
     await turn(5_000);
@@ -196,8 +111,8 @@ describe('a silent reply channel', () => {
   });
 
   it('says of a stored failure when to try again, counted from now', async () => {
-    const { clock, world, run, turn } = setUp();
-    world.result = async () => outcome;
+    const { clock, world, run, turn } = createCompletionWorld();
+    world.result = async () => OUTCOME;
     const at = clock.now() - 1_000;
     world.stored = { status: 429, body: '{"error":1}', laneId: null, at, retryAfterMs: 60_000, shouldRetry: false };
     const running = run();
@@ -206,21 +121,21 @@ describe('a silent reply channel', () => {
   });
 
   it('loses to the channel when that speaks after all', async () => {
-    const { run, sink, turn } = setUp();
+    const { run, sink, turn } = createCompletionWorld();
     const running = run();
     await turn(30_000);
-    await sink().send(done);
-    expect(await running).toBe(done);
+    await sink().send(DONE);
+    expect(await running).toBe(DONE);
   });
 
   it('goes on through an outage of Temporal or of the database', async () => {
-    const { world, run, turn } = setUp();
-    world.stored = stored;
+    const { world, run, turn } = createCompletionWorld();
+    world.stored = STORED;
     let outages = 3;
     world.result = async () => {
       outages -= 1;
       if (outages >= 1) throw new Error('UNAVAILABLE');
-      return outcome;
+      return OUTCOME;
     };
     world.find = async () => {
       outages -= 1;
@@ -236,7 +151,7 @@ describe('a silent reply channel', () => {
     new WorkflowFailedError('timed out', undefined, 'TIMEOUT'),
     new WorkflowNotFoundError('gone', 'completion/req_1', undefined),
   ])('ends with an error when the workflow has none: $name', async (failure) => {
-    const { hub, world, run, turn } = setUp();
+    const { hub, world, run, turn } = createCompletionWorld();
     world.result = () => Promise.reject(failure);
     const running = run().catch((cause: unknown) => cause);
     await turn(5_000);
@@ -245,8 +160,8 @@ describe('a silent reply channel', () => {
   });
 
   it('ends with an error when the workflow is over and there is no result', async () => {
-    const { world, run, turn } = setUp();
-    world.result = async () => outcome;
+    const { world, run, turn } = createCompletionWorld();
+    world.result = async () => OUTCOME;
     const running = run().catch((cause: unknown) => cause);
     await turn(5_000);
     expect(await running).toMatchObject({ errorName: 'internal' });
@@ -255,7 +170,7 @@ describe('a silent reply channel', () => {
 
 describe('a caller who goes away', () => {
   it('cancels the workflow and is forgotten', async () => {
-    const { hub, world, caller, run, sink, turn } = setUp();
+    const { hub, world, caller, run, sink, turn } = createCompletionWorld();
     const running = run().catch((cause: unknown) => cause);
     await turn();
     const worker = sink();
@@ -268,7 +183,7 @@ describe('a caller who goes away', () => {
   });
 
   it('has the workflow cancelled as soon as it is started, not before', async () => {
-    const { world, caller, run, turn } = setUp();
+    const { world, caller, run, turn } = createCompletionWorld();
     let acknowledge: () => void = () => undefined;
     world.start = () =>
       new Promise((resolve) => {
@@ -287,7 +202,7 @@ describe('a caller who goes away', () => {
   });
 
   it('starts nothing when gone already', async () => {
-    const { docs, world, caller, run, turn } = setUp();
+    const { docs, world, caller, run, turn } = createCompletionWorld();
     caller.abort();
     await expect(run()).rejects.toBeInstanceOf(CallerGone);
     await turn(60_000);
