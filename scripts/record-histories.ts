@@ -78,8 +78,12 @@ try {
     await writeFile(join(FOLDER, `${version}-${name}.json`), `${historyToJSON(history)}\n`);
     console.log(`${name}: ${history.events?.length ?? 0} events`);
   };
-  const ask = async (content: string, headers: Record<string, string> = {}): Promise<string> => {
-    await api.post('/chat/completions', { model: MODEL, messages: [{ role: 'user', content }] }, headers);
+  const ask = async (
+    content: string,
+    headers: Record<string, string> = {},
+    given: Record<string, unknown> = {},
+  ): Promise<string> => {
+    await api.post('/chat/completions', { model: MODEL, messages: [{ role: 'user', content }], ...given }, headers);
     const { data } = await admin.call<{ data: { id: string }[] }>('GET', '/admin/logs?limit=1');
     return completionWorkflowId(data[0]?.id ?? '');
   };
@@ -88,6 +92,10 @@ try {
   // Twice by us, and once more each time by the CLI itself.
   chatgpt.script('home', { failNext: Array<string>(4).fill('status:500') });
   await record(await ask('hello again'), 'completion-falls-back');
+  // Out for longer than between two looks, while the other lane is open and can't serve it.
+  openai.script({ failNext: ['status:429'] });
+  const patient = await ask('[[retry-after:17]]', { 'x-flatlane-wait': '60' }, { logprobs: true });
+  await record(patient, 'completion-waits-beside-unable-lane');
   const lines = Array.from({ length: 30 }, (_, index) =>
     JSON.stringify({
       custom_id: `row-${index + 1}`,

@@ -3,7 +3,7 @@ import type { CompletionInput, CompletionOutcome, ServeResult } from '../core/co
 import { drilledSignal } from '../core/contracts/drill.ts';
 import type { AttemptRecord } from '../core/contracts/failure.ts';
 import type { PlannedLane } from '../core/contracts/lane.ts';
-import type { LaneLook } from '../core/contracts/lane-wait.ts';
+import type { LaneLook, LaneWait } from '../core/contracts/lane-wait.ts';
 import { TASK_PRIORITY } from '../core/contracts/queues.ts';
 import { runPlan } from '../core/contracts/run-plan.ts';
 import { ATTEMPT_DEADLINE_MS, INTERACTIVE_SLOT_WAIT_MS, LAST_LANE_SLOT_WAIT_MS } from '../core/contracts/timings.ts';
@@ -34,7 +34,7 @@ async function complete(input: CompletionInput, made: AttemptRecord[]): Promise<
     now: () => Date.now(),
     pause: (ms) => sleep(ms),
     serve: (lane, previous, isLastLane) => serve(input, lane, { previous, isLastLane, made }),
-    ...(input.wait === undefined ? {} : { wait: { until: input.wait.until, look: () => look(input) } }),
+    ...(input.wait === undefined ? {} : { wait: waitOf(input, input.wait.until) }),
   });
   if (end.answered) return end;
   const { attempts, told } = end;
@@ -50,6 +50,15 @@ async function settleCancelled(requestId: string, attempts: readonly AttemptReco
   // Runs that were cancelled by an earlier version have ended without this.
   if (!patched('settle-cancelled')) return;
   await CancellationScope.nonCancellable(() => shortActivities.settleCancelled({ requestId, attempts }));
+}
+
+function waitOf(input: CompletionInput, until: number): LaneWait {
+  return {
+    until,
+    look: () => look(input),
+    // Runs of an earlier version have done so up to here.
+    triesAllAgain: () => !patched('lanes-that-come-back'),
+  };
 }
 
 /** Only the lanes of the plan: what the caller consented to was decided when it was made. */

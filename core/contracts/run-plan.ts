@@ -1,5 +1,13 @@
 import { chooseLane, outageAfter } from './choose-lane.ts';
-import { nextLookAfter, openAgain, type LaneWait } from './lane-wait.ts';
+import {
+  comebackAfter,
+  comebackOfAll,
+  nextLookAfter,
+  openAgain,
+  type Comeback,
+  type LanesOut,
+  type LaneWait,
+} from './lane-wait.ts';
 import type { ServeResult } from './completion.ts';
 import { decide } from './decide.ts';
 import type { AttemptFailure, AttemptRecord } from './failure.ts';
@@ -41,6 +49,8 @@ export async function runPlan({ plan, deadlineAt, now, pause, serve, wait }: Pla
   const passing = new Set(plan.filter(({ backsOff }) => backsOff === true).map(({ laneId }) => laneId));
   const note = (laneId: string, isPause: boolean): unknown => (isPause ? passing.add(laneId) : passing.delete(laneId));
   const triesOn = new Map<string, number>();
+  const comebacks = new Map<string, Comeback>();
+  const timesBack = new Map<string, number>();
   /** What each lane said last, in the order in which they were tried. */
   const failures = new Map<string, AttemptFailure>();
 
@@ -48,16 +58,26 @@ export async function runPlan({ plan, deadlineAt, now, pause, serve, wait }: Pla
     const startsAt = now();
     const lane = startsAt < deadlineAt ? chooseLane(plan, usedUp, outages, startsAt) : undefined;
     if (lane === undefined) {
-      const lookAfterMs = nextLookAfter({ plan, usedUp, outages }, wait, startsAt);
-      if (wait === undefined || lookAfterMs === undefined) break;
+      if (wait === undefined) break;
+      const allComeBack = wait.triesAllAgain?.() === true;
+      const lanes = (): LanesOut => ({
+        plan,
+        usedUp,
+        outages,
+        comebacks: allComeBack ? comebackOfAll(outages) : comebacks,
+      });
+      const lookAfterMs = nextLookAfter(lanes(), wait, startsAt);
+      if (lookAfterMs === undefined) break;
       await pause(lookAfterMs);
       for (const [laneId, { unavailableUntil, backsOff }] of await wait.look()) {
         outages.set(laneId, unavailableUntil);
         note(laneId, backsOff === true);
       }
-      for (const laneId of openAgain({ plan, usedUp, outages }, now())) {
+      for (const laneId of openAgain(lanes(), now())) {
         usedUp.delete(laneId);
         triesOn.delete(laneId);
+        comebacks.delete(laneId);
+        timesBack.set(laneId, (timesBack.get(laneId) ?? 0) + 1);
       }
       continue;
     }
@@ -81,6 +101,8 @@ export async function runPlan({ plan, deadlineAt, now, pause, serve, wait }: Pla
       usedUp.add(lane.laneId);
       const outage = outageAfter(failure, now());
       if (outage !== undefined) outages.set(lane.laneId, outage);
+      const comeback = comebackAfter(failure, timesBack.get(lane.laneId) ?? 0, now());
+      if (comeback !== undefined) comebacks.set(lane.laneId, comeback);
     } else if (decision.afterMs > 0) {
       await pause(decision.afterMs);
     }

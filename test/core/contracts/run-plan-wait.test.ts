@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PAUSES_BEFORE_GIVING_UP_MS } from '../../../core/contracts/batch.ts';
 import type { AttemptFailure, FailureClass } from '../../../core/contracts/failure.ts';
 import type { PlannedLane } from '../../../core/contracts/lane.ts';
 import type { LaneLook } from '../../../core/contracts/lane-wait.ts';
@@ -18,10 +19,18 @@ interface Given {
   readonly pauses?: boolean;
   /** The outcome of an attempt on a lane at a time; undefined is an answer. */
   readonly fails?: (laneId: string, now: number) => AttemptFailure | undefined;
+  readonly triesAllAgain?: () => boolean;
 }
 
 /** Runs a plan over a clock that only pauses move. */
-async function run({ plan, waitMs, seen = () => ({}), pauses: backsOff = false, fails = () => undefined }: Given) {
+async function run({
+  plan,
+  waitMs,
+  seen = () => ({}),
+  pauses: backsOff = false,
+  fails = () => undefined,
+  ...given
+}: Given) {
   let now = START;
   const pauses: number[] = [];
   const served: string[] = [];
@@ -45,7 +54,7 @@ async function run({ plan, waitMs, seen = () => ({}), pauses: backsOff = false, 
         ? { ok: true, record: { ...record, outcome: 'answered' } }
         : { ok: false, failure, record: { ...record, outcome: failure.class } };
     },
-    ...(waitMs === undefined ? {} : { wait: { until: START + waitMs, look } }),
+    ...(waitMs === undefined ? {} : { wait: { until: START + waitMs, look, ...given } }),
   });
   return { end, pauses, served };
 }
@@ -120,6 +129,75 @@ describe('a request that waits', () => {
     });
     expect(served).toEqual([]);
     expect(pauses).toHaveLength(HOUR / LOOK_WHILE_WAITING_MS);
+  });
+});
+
+describe('a request that waits for one lane beside another', () => {
+  const minutes = (count: number): number => count * 60_000;
+  const open = { a: 0 };
+
+  it.each<FailureClass>(['unsupported', 'model_unavailable'])(
+    'never tries one again that failed it as %s, however often a look says that it is open',
+    async (failureClass) => {
+      const { end, served } = await run({
+        plan: [plantLane('a'), out('b', minutes(30))],
+        waitMs: HOUR,
+        seen: (now) => ({ ...open, b: now < START + minutes(30) ? START + minutes(30) : 0 }),
+        fails: (laneId) => (laneId === 'a' ? plantFailure(failureClass) : undefined),
+      });
+      expect(end).toMatchObject({ answered: true, laneId: 'b' });
+      expect(served).toEqual(['a at 0', `b at ${minutes(30)}`]);
+    },
+  );
+
+  it.each<FailureClass>(['broken', 'process_lost'])(
+    'tries one again that failed it as %s as often as a line of a batch, and then waits for the other alone',
+    async (failureClass) => {
+      const { end, served } = await run({
+        plan: [plantLane('a'), out('b', minutes(30))],
+        waitMs: minutes(20),
+        seen: () => ({ ...open, b: START + minutes(30) }),
+        fails: () => plantFailure(failureClass),
+      });
+      expect(end).toMatchObject({ answered: false });
+      // Two tries in a row at first and after each of two pauses.
+      expect(served).toHaveLength(2 * (1 + PAUSES_BEFORE_GIVING_UP_MS.length));
+    },
+  );
+
+  it('is answered by one that broke and is well again', async () => {
+    const { end } = await run({
+      plan: [plantLane('a'), out('b', minutes(30))],
+      waitMs: minutes(20),
+      seen: () => ({ ...open, b: START + minutes(30) }),
+      fails: (_, now) => (now < START + 10_000 ? plantFailure('broken') : undefined),
+    });
+    expect(end).toMatchObject({ answered: true, laneId: 'a' });
+  });
+
+  it.each<FailureClass>(['overloaded', 'rate_limited', 'lane_unavailable', 'window_exhausted', 'unauthorized'])(
+    'pauses longer and longer for one that is open by every look and fails it as %s all the same',
+    async (failureClass) => {
+      const { end, served } = await run({
+        plan: [plantLane('a'), plantLane('b')],
+        waitMs: HOUR,
+        seen: () => ({ a: 0, b: 0 }),
+        fails: (_, now) => plantFailure(failureClass, { unavailableUntil: now }),
+      });
+      expect(end.answered).toBe(false);
+      expect(served.length).toBeLessThan(150);
+    },
+  );
+
+  it('of an earlier version goes on as it did', async () => {
+    const { served } = await run({
+      plan: [plantLane('a'), out('b', minutes(30))],
+      waitMs: 20_000,
+      seen: () => ({ ...open, b: START + minutes(30) }),
+      fails: () => plantFailure('unsupported'),
+      triesAllAgain: () => true,
+    });
+    expect(served.slice(0, 3)).toEqual(['a at 0', 'a at 15000', 'a at 15250']);
   });
 });
 
