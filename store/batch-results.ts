@@ -3,6 +3,7 @@ import { lineKey } from '../core/contracts/ids.ts';
 import type { TokenUsage } from '../core/lane-port.ts';
 import type { LineOutcome } from '../core/wire/batch-output-line.ts';
 import { isDuplicateKey } from './database.ts';
+import { pagesBySize } from './pages-by-size.ts';
 
 /** The one outcome of a line. Its key makes it the only one: the first insert stands, whatever comes later. */
 export interface BatchResultDoc extends LineOutcome {
@@ -12,6 +13,8 @@ export interface BatchResultDoc extends LineOutcome {
   /** completed: into the output file; failed: into the error file. */
   readonly kind: 'completed' | 'failed';
   readonly laneId: string | null;
+  /** Bytes of the body, noted as it is stored; absent of what an earlier version has stored. */
+  readonly bodyBytes?: number;
   readonly usage: TokenUsage | null;
   /** Millionths of a dollar paid for this answer, and what the meter would have taken; null or absent where unknown. */
   readonly costMicros?: number | null;
@@ -20,8 +23,12 @@ export interface BatchResultDoc extends LineOutcome {
   readonly at: number;
 }
 
+/** What reading an outcome needs to know of it. */
+export type OutcomeSize = Pick<BatchResultDoc, 'line' | 'bodyBytes'>;
+
 /** What counting needs of an outcome. */
-export type OutcomeCount = Pick<BatchResultDoc, 'line' | 'kind' | 'usage' | 'laneId' | 'costMicros' | 'meterMicros'>;
+export type OutcomeCount = OutcomeSize &
+  Pick<BatchResultDoc, 'kind' | 'usage' | 'laneId' | 'costMicros' | 'meterMicros'>;
 
 /** How a line ended. */
 export type LineEnd = Pick<BatchResultDoc, 'line' | 'kind' | 'error'>;
@@ -41,6 +48,10 @@ function byLines(batchId: string, lines: readonly number[]) {
   return { _id: { $in: lines.map((line) => lineKey(batchId, line)) } };
 }
 
+function withSize(result: BatchResultDoc): BatchResultDoc {
+  return { ...result, bodyBytes: Buffer.byteLength(result.body ?? '') };
+}
+
 /** Outcomes of lines. Index: `_id` (`lineKey`). */
 export function createBatchResultStore(db: Db) {
   const results = db.collection<BatchResultDoc>('batch_results');
@@ -58,11 +69,16 @@ export function createBatchResultStore(db: Db) {
     return ({ _id, requestId }) => requestIds.get(_id) === requestId;
   };
 
+  const readLines = async (batchId: string, lines: readonly number[]): Promise<BatchResultDoc[]> => {
+    const found = await results.find(byLines(batchId, lines)).toArray();
+    return found.sort((a, b) => a.line - b.line);
+  };
+
   return {
     /** Stores a line's outcome unless it has one. */
     async insertOnce(result: BatchResultDoc): Promise<'stored' | 'duplicate'> {
       try {
-        await results.insertOne(result);
+        await results.insertOne(withSize(result));
         return 'stored';
       } catch (error) {
         if (isDuplicateKey(error)) return 'duplicate';
@@ -74,7 +90,7 @@ export function createBatchResultStore(db: Db) {
     async insertMany(batch: readonly BatchResultDoc[]): Promise<StoredLines> {
       if (batch.length === 0) return { stored: [], duplicates: [] };
       try {
-        await results.insertMany([...batch], { ordered: false });
+        await results.insertMany(batch.map(withSize), { ordered: false });
         return { stored: batch.map(({ line }) => line), duplicates: [] };
       } catch (error) {
         if (!(error instanceof MongoBulkWriteError)) throw error;
@@ -102,7 +118,16 @@ export function createBatchResultStore(db: Db) {
             Array.from({ length: lineCount }, (_, index) => firstLine + index),
           ),
         )
-        .project<OutcomeCount>({ _id: 0, line: 1, kind: 1, usage: 1, laneId: 1, costMicros: 1, meterMicros: 1 })
+        .project<OutcomeCount>({
+          _id: 0,
+          line: 1,
+          kind: 1,
+          bodyBytes: 1,
+          usage: 1,
+          laneId: 1,
+          costMicros: 1,
+          meterMicros: 1,
+        })
         .toArray(),
 
     /** How lines that follow each other ended, as far as they did; in no order. */
@@ -132,10 +157,12 @@ export function createBatchResultStore(db: Db) {
         ),
       )),
 
-    /** The whole outcomes of these lines, in line order. */
-    async readLines(batchId: string, lines: readonly number[]): Promise<BatchResultDoc[]> {
-      const found = await results.find(byLines(batchId, lines)).toArray();
-      return found.sort((a, b) => a.line - b.line);
+    /** The whole outcomes of these lines in line order, one after the other. Holds one page of them, however large they are. */
+    async *readWhole(
+      batchId: string,
+      outcomes: readonly OutcomeSize[],
+    ): AsyncGenerator<BatchResultDoc, void, undefined> {
+      for (const page of pagesBySize(outcomes)) yield* await readLines(batchId, page);
     },
   };
 }

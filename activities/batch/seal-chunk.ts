@@ -9,9 +9,6 @@ import { tallyByLane } from '../../store/lane-tallies.ts';
 import { repairLog, type RepairLogDeps } from './repair-log.ts';
 import { settleRest, type RestOutcome } from './settle-rest.ts';
 
-/** Outcomes that are read at a time: small enough that 50 large answers fit into memory on both sides. */
-const LINES_AT_A_TIME = 50;
-
 export interface SealChunkDeps extends RepairLogDeps {
   readonly files: Pick<FileStore, 'bytes'>;
   readonly batches: Pick<BatchStore, 'find'>;
@@ -66,25 +63,22 @@ async function writePart(
   kind: BatchResultDoc['kind'],
   outcomes: readonly OutcomeCount[],
 ): Promise<SealedPart> {
-  const lines = outcomes.filter((outcome) => outcome.kind === kind).map(({ line }) => line);
+  const lines = outcomes.filter((outcome) => outcome.kind === kind);
   if (lines.length === 0) return { lines: 0, bytes: 0, bodyId: null };
   const bodyId = `${chunk._id}.${kind}.${randomBytes(8).toString('hex')}`;
-  const { bytes } = await deps.files.bytes.write(bodyId, resultLines(deps, chunk.batchId, lines.sort(ascending)));
+  const { bytes } = await deps.files.bytes.write(bodyId, resultLines(deps, chunk.batchId, lines));
   return { lines: lines.length, bytes, bodyId };
 }
 
+/** Line by line: large answers together would be longer than a string can be. */
 async function* resultLines(
   { results, checkIn }: SealChunkDeps,
   batchId: string,
-  lines: readonly number[],
+  lines: readonly OutcomeCount[],
 ): AsyncGenerator<string, void, undefined> {
-  for (let from = 0; from < lines.length; from += LINES_AT_A_TIME) {
-    const page = await results.readLines(batchId, lines.slice(from, from + LINES_AT_A_TIME));
-    yield page.map(toOutputLine).join('');
-    checkIn(from + page.length);
+  let done = 0;
+  for await (const outcome of results.readWhole(batchId, lines)) {
+    yield toOutputLine(outcome);
+    checkIn(++done);
   }
-}
-
-function ascending(a: number, b: number): number {
-  return a - b;
 }

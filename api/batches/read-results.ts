@@ -1,11 +1,8 @@
 import { toOutputLine } from '../../core/wire/batch-output-line.ts';
-import type { BatchResultDoc, BatchResultStore } from '../../store/batch-results.ts';
+import type { BatchResultDoc, BatchResultStore, OutcomeSize } from '../../store/batch-results.ts';
 
 /** Lines that are looked for at a time. What is not there costs next to nothing, what is there comes without its body. */
 const LOOKED_FOR_AT_A_TIME = 250;
-
-/** Outcomes that are read whole at a time: 50 large answers fit into memory on both sides. */
-const READ_AT_A_TIME = 50;
 
 export interface ResultRange {
   readonly batchId: string;
@@ -18,57 +15,61 @@ export interface ResultRange {
   readonly counted: number | null;
 }
 
-type Results = Pick<BatchResultStore, 'outcomes' | 'readLines'>;
+type Results = Pick<BatchResultStore, 'outcomes' | 'readWhole'>;
 
 /** The outcomes of a batch so far, as lines of an output file, in line order. Holds one page, whatever the size of the batch. */
 export async function* readResults(results: Results, range: ResultRange): AsyncGenerator<string, void, undefined> {
   for await (const found of blocks(results, range)) {
-    const lines = found.filter(({ kind }) => range.kind === null || kind === range.kind).map(({ line }) => line);
-    yield* readWhole(results, range.batchId, lines);
+    const wanted = found.filter(({ kind }) => range.kind === null || kind === range.kind);
+    yield* readLines(results, range.batchId, wanted);
   }
 }
 
-/** Lines of one page, and how far to go on. */
+/** Outcomes of one page, and how far to go on. */
 export interface ResultPage {
-  readonly lines: readonly number[];
+  readonly outcomes: readonly OutcomeSize[];
   /** Up to this line none is without an outcome: who goes on after it misses nothing. */
   readonly completeTo: number;
 }
 
 /** Looks for the first lines of a range that have an outcome. */
-export async function findResultPage(results: Results, range: ResultRange, limit: number): Promise<ResultPage> {
-  const lines: number[] = [];
+export async function findResultPage(
+  results: Pick<Results, 'outcomes'>,
+  range: ResultRange,
+  limit: number,
+): Promise<ResultPage> {
+  const outcomes: OutcomeSize[] = [];
   let completeTo = range.afterLine;
   for await (const found of blocks(results, range)) {
-    for (const outcome of found) {
-      if (outcome.line === completeTo + 1) completeTo = outcome.line;
-      if (range.kind !== null && outcome.kind !== range.kind) continue;
-      lines.push(outcome.line);
-      if (lines.length >= limit) return { lines, completeTo };
+    for (const { line, kind, bodyBytes } of found) {
+      if (line === completeTo + 1) completeTo = line;
+      if (range.kind !== null && kind !== range.kind) continue;
+      outcomes.push({ line, ...(bodyBytes === undefined ? {} : { bodyBytes }) });
+      if (outcomes.length >= limit) return { outcomes, completeTo };
     }
   }
-  return { lines, completeTo };
+  return { outcomes, completeTo };
 }
 
-/** These lines as lines of an output file. */
-export async function* readWhole(
-  results: Results,
+/** These outcomes as lines of an output file, one by one: large ones together would be longer than a string can be. */
+export async function* readLines(
+  results: Pick<Results, 'readWhole'>,
   batchId: string,
-  lines: readonly number[],
+  outcomes: readonly OutcomeSize[],
 ): AsyncGenerator<string, void, undefined> {
-  for (let from = 0; from < lines.length; from += READ_AT_A_TIME) {
-    const page = await results.readLines(batchId, lines.slice(from, from + READ_AT_A_TIME));
-    yield page.map(toOutputLine).join('');
-  }
+  for await (const outcome of results.readWhole(batchId, outcomes)) yield toOutputLine(outcome);
 }
 
-type Seen = Pick<BatchResultDoc, 'line' | 'kind'>;
+type Seen = OutcomeSize & Pick<BatchResultDoc, 'kind'>;
 
 /**
  * The outcomes of a range, block by block. Ends before the last line where nothing has come out yet: looking for 250 lines that are
  * not there takes the embedded server some 50 ms. What is counted late is found by the next who ask, and at the end in any case.
  */
-async function* blocks(results: Results, range: ResultRange): AsyncGenerator<readonly Seen[], void, undefined> {
+async function* blocks(
+  results: Pick<Results, 'outcomes'>,
+  range: ResultRange,
+): AsyncGenerator<readonly Seen[], void, undefined> {
   const { batchId, afterLine, total, counted } = range;
   let seen = afterLine;
   for (let after = afterLine; after < total; after += LOOKED_FOR_AT_A_TIME) {

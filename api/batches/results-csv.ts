@@ -8,12 +8,12 @@ import type { FileStore } from '../../store/files.ts';
 import type { LaneStore } from '../../store/lanes.ts';
 import { openOriginal, type OriginalTable } from './original-columns.ts';
 
-/** Rows that are read at a time: 50 large answers fit into memory on both sides. */
+/** Rows of the input that are held at a time. */
 const ROWS_AT_A_TIME = 50;
 
 export interface ResultsCsvDeps {
   readonly files: Pick<FileStore, 'bytes' | 'findOwned'>;
-  readonly results: Pick<BatchResultStore, 'readLines'>;
+  readonly results: Pick<BatchResultStore, 'outcomes' | 'readWhole'>;
   readonly lanes: Pick<LaneStore, 'list'>;
   readonly clock: Clock;
 }
@@ -29,7 +29,7 @@ export interface ResultsCsvOptions {
 
 /**
  * The results of a batch so far as CSV, in the order of the input: the columns of the input, if it was a table, and then what came
- * out. Holds one page of rows, whatever the size of the batch.
+ * out. Holds one page of rows, whatever the size of the batch and of its answers.
  * @throws ApiError before the first row when the input is not there any more
  */
 export async function openResultsCsv(
@@ -65,17 +65,14 @@ async function* write(
   const columns = original?.columns ?? [];
   yield toCsvRow([...columns, ...resultNames(columns)], raw);
   for await (const { first, page } of pages(original?.rows() ?? noCells(batch.counts.total))) {
-    const numbers = page.map((_, index) => first + index);
-    const found = await results.readLines(batch._id, numbers);
-    const rows = found
-      .filter((outcome) => kind === null || outcome.kind === kind)
-      .map((outcome) => {
-        const cells = page[outcome.line - first] ?? [];
-        // The lane may have been removed since; its id still tells it from others.
-        const lane = outcome.laneId === null ? '' : (lanes.get(outcome.laneId) ?? outcome.laneId);
-        return toCsvRow([...cells, ...toResultCells(outcome, lane)], raw);
-      });
-    if (rows.length > 0) yield rows.join('');
+    const ended = await results.outcomes(batch._id, first, page.length);
+    const wanted = ended.filter((outcome) => kind === null || outcome.kind === kind);
+    for await (const outcome of results.readWhole(batch._id, wanted)) {
+      const cells = page[outcome.line - first] ?? [];
+      // The lane may have been removed since; its id still tells it from others.
+      const lane = outcome.laneId === null ? '' : (lanes.get(outcome.laneId) ?? outcome.laneId);
+      yield toCsvRow([...cells, ...toResultCells(outcome, lane)], raw);
+    }
   }
 }
 

@@ -5,13 +5,13 @@ import { TERMINAL_BATCH_STATES } from '../../core/contracts/batch.ts';
 import type { BatchResultStore } from '../../store/batch-results.ts';
 import type { BatchStore } from '../../store/batches.ts';
 import { noSuchBatch } from '../batches/no-such-batch.ts';
-import { findResultPage, readResults, readWhole } from '../batches/read-results.ts';
+import { findResultPage, readLines, readResults } from '../batches/read-results.ts';
 import { assertResultsKept, whileKept } from '../batches/results-kept.ts';
 import { sendResultsCsv } from '../batches/results-csv-reply.ts';
 import type { ResultsCsvDeps } from '../batches/results-csv.ts';
 import { parseBody } from '../parse-body.ts';
 
-/** Line numbers of a page are held while its lines are sent, and no more than that. */
+/** Line numbers of a page, and sizes, are held while its lines are sent, and no more than that. */
 const MAX_PAGE_LINES = 10_000;
 
 const querySchema = z.object({
@@ -23,7 +23,7 @@ const querySchema = z.object({
 
 export interface BatchResultsDeps extends ResultsCsvDeps {
   readonly batches: Pick<BatchStore, 'findOwned'>;
-  readonly results: Pick<BatchResultStore, 'outcomes' | 'readLines'>;
+  readonly results: Pick<BatchResultStore, 'outcomes' | 'readWhole'>;
 }
 
 /**
@@ -49,11 +49,11 @@ export function registerBatchResultsRoute(app: FastifyInstance, deps: BatchResul
       const range = { batchId: batch._id, afterLine, total, kind, counted };
       void reply.type('application/jsonl; charset=utf-8');
       if (limit === undefined) return reply.send(toStream(kept(readResults(results, range))));
-      const { lines, completeTo } = await findResultPage(results, range, limit);
+      const { outcomes, completeTo } = await findResultPage(results, range, limit);
       return reply
-        .header('x-flatlane-last-line', String(lines.at(-1) ?? afterLine))
+        .header('x-flatlane-last-line', String(outcomes.at(-1)?.line ?? afterLine))
         .header('x-flatlane-complete-to-line', String(completeTo))
-        .send(toStream(kept(readWhole(results, batch._id, lines))));
+        .send(toStream(kept(readLines(results, batch._id, outcomes))));
     },
   );
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NO_USAGE } from '../../core/token-usage.ts';
 import { tallyByLane } from '../../store/lane-tallies.ts';
+import type { BatchResultDoc } from '../../store/batch-results.ts';
 import { releaseFile, releaseFiles } from '../../store/release-file.ts';
 import { createBatchWorld, OWNER, result, type BatchWorld } from '../support/batch-world.ts';
 import { openTestDatabase, type TestDatabase } from '../support/mongodb.ts';
@@ -150,12 +151,19 @@ describe('outcomes of lines', () => {
   it('are read in line order, and counted within a range', async () => {
     await world.results.insertMany([9, 3, 5, 1].map((line) => result('b4', line)));
     await world.results.insertOnce(result('b4', 4, { kind: 'failed', statusCode: 400 }));
-    expect((await world.results.readLines('b4', [4, 1, 2, 9])).map(({ line }) => line)).toEqual([1, 4, 9]);
+    const read: BatchResultDoc[] = [];
+    for await (const outcome of world.results.readWhole(
+      'b4',
+      [4, 1, 2, 9].map((line) => ({ line })),
+    ))
+      read.push(outcome);
+    expect(read.map(({ line }) => line)).toEqual([1, 4, 9]);
     expect((await world.results.outcomes('b4', 1, 5)).toSorted((a, b) => a.line - b.line)).toEqual(
       [1, 3, 4, 5].map((line) => ({
         line,
         laneId: 'lane',
         kind: line === 4 ? 'failed' : 'completed',
+        bodyBytes: Buffer.byteLength(result('b4', line).body ?? ''),
         usage: expect.any(Object) as object,
       })),
     );

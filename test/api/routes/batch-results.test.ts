@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findResultPage } from '../../../api/batches/read-results.ts';
+import { findResultPage, readResults } from '../../../api/batches/read-results.ts';
 import { NO_USAGE } from '../../../core/token-usage.ts';
 import { tallyByLane } from '../../../store/lane-tallies.ts';
 import { result, rows } from '../../support/batch-world.ts';
@@ -88,10 +88,21 @@ describe('GET /v1/batches/{id}/results', () => {
     };
     const range = { batchId, afterLine: 0, total: 1_500, kind: null };
     const results = { ...api.results, outcomes: spied };
-    expect((await findResultPage(results, { ...range, counted: 3 }, 10)).lines).toEqual([1, 2, 1_400]);
+    const found = async (counted: number): Promise<number[]> =>
+      (await findResultPage(results, { ...range, counted }, 10)).outcomes.map(({ line }) => line);
+    expect(await found(3)).toEqual([1, 2, 1_400]);
     expect(asked.splice(0)).toEqual([1, 251, 501, 751, 1_001, 1_251]);
-    expect((await findResultPage(results, { ...range, counted: 2 }, 10)).lines).toEqual([1, 2]);
+    expect(await found(2)).toEqual([1, 2]);
     expect(asked).toEqual([1, 251]);
+  });
+
+  it('sends answers one by one: many large ones are longer than a string can be', async () => {
+    const batchId = await running(3, [1, 2, 3]);
+    const range = { batchId, afterLine: 0, total: 3, kind: null, counted: null };
+    const sent: string[] = [];
+    for await (const piece of readResults(api.results, range)) sent.push(piece);
+    expect(sent.map((piece) => piece.indexOf('\n') + 1)).toEqual(sent.map(({ length }) => length));
+    expect(sent).toHaveLength(3);
   });
 
   it('pages, and says from where nothing is missed', async () => {
