@@ -22,7 +22,7 @@ import { createOpenaiHttp } from './openai-http.ts';
 
 /**
  * Records real histories of every workflow for the replay tests: completions that are answered, fall back and wait, batches on
- * an account that runs out, a part of one at a provider, one that is cancelled, a webhook, an announcement by the sweep, a round of the housekeeping. Run it after a workflow was changed on purpose, under a new version name; histories of
+ * an account that runs out, a part of one at a provider, some that are cancelled, a webhook, an announcement by the sweep, a round of the housekeeping. Run it after a workflow was changed on purpose, under a new version name; histories of
  * earlier versions stay as long as such runs may still be under way.
  */
 const version = process.argv[2];
@@ -168,6 +168,14 @@ try {
   await api.post(`/batches/${cancelled.id}/cancel`, {});
   await api.waitForBatch(cancelled.id, () => undefined);
   await record(chunkWorkflowId(cancelled.id, 0), 'chunk-cancelled');
+
+  // Lines that are on their way for the first time.
+  openai.script({ delayMs: 60_000 });
+  const cut = await api.startBatch(long.slice(0, 2), 'cut.jsonl');
+  await sleep(4_000);
+  await api.post(`/batches/${cut.id}/cancel`, {});
+  await api.waitForBatch(cut.id, () => undefined);
+  await record(chunkWorkflowId(cut.id, 0), 'chunk-cut-off');
 } catch (error) {
   console.error(error);
   process.exitCode = 1;

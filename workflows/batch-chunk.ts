@@ -17,6 +17,7 @@ import {
   type LineGroup,
   type WaitingLine,
 } from './line-queue.ts';
+import { cutLines } from './cancelled-attempt.ts';
 import { fileActivities, shortActivities } from './proxies.ts';
 import { serveGroup } from './serve-group.ts';
 import { listenForWake, type Wake } from './wake.ts';
@@ -31,6 +32,7 @@ export async function batchChunkWorkflow(input: ChunkInput): Promise<void> {
   const state: ChunkState = {
     waiting: lines.map((line) => ({ ...line, usedUp: new Set(), triesOn: new Map() })),
     tried: new Map(lines.filter(({ attempts }) => attempts.length > 0).map((line) => [line.line, line])),
+    cut: new Map(),
     plans: new Map(),
     outages: new Map(),
     groupsInFlight: new Map(),
@@ -78,10 +80,12 @@ async function run(input: ChunkInput, state: ChunkState, wake: Wake): Promise<vo
 }
 
 /** Lines without an outcome get theirs at the end of the batch, which does not know what was tried for them. */
-async function keepAttempts({ batchId, chunkIndex }: ChunkInput, { tried }: ChunkState): Promise<void> {
-  // Chunks that were cancelled by an earlier version have ended without this.
-  if (tried.size === 0 || !patched('keep-attempts')) return;
-  await shortActivities.keepAttempts({ batchId, chunkIndex, lines: [...tried.values()] });
+async function keepAttempts({ batchId, chunkIndex }: ChunkInput, { tried, cut }: ChunkState): Promise<void> {
+  // Chunks that were cancelled by earlier versions have ended without the one, and before that without either.
+  const isCutKept = cut.size > 0 && patched('keep-cut-attempts');
+  const lines = new Map([...tried, ...(isCutKept ? cut : [])]);
+  if (lines.size === 0 || !patched('keep-attempts')) return;
+  await shortActivities.keepAttempts({ batchId, chunkIndex, lines: [...lines.values()] });
 }
 
 async function serveAll(input: ChunkInput, state: ChunkState, wake: Wake, inFlight: Set<Promise<void>>): Promise<void> {
@@ -160,6 +164,9 @@ async function fly(input: ChunkInput, state: ChunkState, group: LineGroup): Prom
   let results: LineResult[] | null;
   try {
     results = await serveGroup(input, group, state.priority);
+  } catch (error) {
+    noteCut(state, group, error);
+    throw error;
   } finally {
     countGroups(state, laneId, -1);
   }
@@ -196,6 +203,14 @@ async function fly(input: ChunkInput, state: ChunkState, group: LineGroup): Prom
   if (waitMs > 0) await sleep(waitMs);
   // In front: a line that was begun is finished before new ones are.
   state.waiting.unshift(...again);
+}
+
+/** Takes in what was on its way when the chunk was cancelled: it may be paid for. */
+function noteCut({ cut }: ChunkState, group: LineGroup, error: unknown): void {
+  for (const { line: number, record } of cutLines(error)) {
+    const line = group.lines.find(({ line }) => line === number);
+    if (line !== undefined) cut.set(number, { ...carried(line), attempts: withAttempt(line.attempts, record) });
+  }
 }
 
 /** No lane will serve these lines: they get their outcome in the error file. */

@@ -29,6 +29,8 @@ export interface ChunkState {
   readonly waiting: WaitingLine[];
   /** Lines that were tried and have no outcome, by number. */
   readonly tried: Map<number, CarriedLine>;
+  /** Lines whose attempts were cut off when the chunk was cancelled, with these, by number. */
+  readonly cut: Map<number, CarriedLine>;
   /** Lanes by model, as planned last. */
   readonly plans: Map<string, readonly PlannedLane[]>;
   /** Unix milliseconds until which a lane is left alone. */

@@ -1,4 +1,6 @@
-import type { LineResult, LineTask, ServeLinesInput } from '../../core/contracts/batch.ts';
+import { CancelledFailure, Context } from '@temporalio/activity';
+import type { CutLine, LineResult, LineTask, ServeLinesInput } from '../../core/contracts/batch.ts';
+import type { AttemptRecord } from '../../core/contracts/failure.ts';
 import type { CostMicros } from '../../lanes/prices/costs.ts';
 import type { BatchResultStore } from '../../store/batch-results.ts';
 import type { ChunkReader, ChunkRow } from '../batch/load-chunk.ts';
@@ -18,6 +20,8 @@ export interface ServeLinesDeps extends ServeLineDeps, GroupSpendDeps {
 /**
  * Tries lines of a batch on one lane, side by side as far as the lane has slots. A line's outcome is stored before it
  * counts as done; a line that has one already is not sent again. On a metered lane only lines go out for which there is money.
+ * @throws CancelledFailure when Temporal cancelled the activity while lines were out. Its details are a list of CutLine: what was on
+ *   its way may be paid for
  */
 export function createServeLines(deps: ServeLinesDeps) {
   return async function serveLines(input: ServeLinesInput): Promise<LineResult[]> {
@@ -44,10 +48,10 @@ export function createServeLines(deps: ServeLinesDeps) {
       );
       await spend.settle();
       // Only when all are over: Temporal tries a failed activity again, and a line that is still out would go twice.
-      return results.map((result) => {
-        if (result.status === 'rejected') throw result.reason;
-        return result.value;
-      });
+      const failed = results.find((result) => result.status === 'rejected');
+      if (failed === undefined) return results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+      if (!Context.current().cancellationSignal.aborted) throw failed.reason;
+      throw new CancelledFailure('the batch was cancelled or the worker stops', [cutLines(input.lines, results)]);
     });
   };
 }
@@ -66,4 +70,24 @@ async function linesWithOutcome(deps: ServeLinesDeps, { batchId, lines }: ServeL
 function doneBefore(deps: ServeLinesDeps, { lane }: ServeLinesInput, { line, attempt }: LineTask): LineResult {
   const record = { laneId: lane.laneId, attempt, outcome: 'answered', reachedUpstream: false } as const;
   return { line, record: { ...record, startedAt: deps.clock.now(), durationMs: 0, reason: 'had its outcome before' } };
+}
+
+/** Of the lines that have no outcome those that an upstream has seen something of, and those that their lane could not serve. */
+function cutLines(tasks: readonly LineTask[], results: readonly PromiseSettledResult<LineResult>[]): CutLine[] {
+  return tasks.flatMap(({ line }, index) => {
+    const record = recordWithoutOutcome(results[index]);
+    return record === undefined ? [] : [{ line, record }];
+  });
+}
+
+function recordWithoutOutcome(result: PromiseSettledResult<LineResult> | undefined): AttemptRecord | undefined {
+  if (result?.status === 'fulfilled') {
+    const { record, failure } = result.value;
+    // A caller's own fault is an outcome, and a lane that took nothing is no attempt.
+    const isNone = failure === undefined || failure.class === 'caller_fault' || failure.class === 'lane_unavailable';
+    return isNone ? undefined : record;
+  }
+  if (!(result?.reason instanceof CancelledFailure)) return undefined;
+  const record = result.reason.details[0] as AttemptRecord | undefined;
+  return record?.reachedUpstream === true ? record : undefined;
 }

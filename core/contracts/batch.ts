@@ -134,6 +134,9 @@ export interface LineResult {
   readonly failure?: AttemptFailure;
 }
 
+/** What an activity that was cancelled tells of a line: its attempt was cut off, or had failed by then. The line has no outcome. */
+export type CutLine = Pick<LineResult, 'line' | 'record'>;
+
 /** Input of the activity that gives lines that no lane could answer their outcome in the error file. */
 export interface SettleLinesInput {
   readonly batchId: string;

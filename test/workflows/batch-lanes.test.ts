@@ -1,4 +1,4 @@
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   GROUP_LINES,
@@ -145,6 +145,45 @@ describe('the lines of a batch', () => {
     await handle.result();
     const attempt = { laneId: 'plan_lane', attempt: 1, outcome: 'unsupported' };
     expect(world.kept).toMatchObject([{ line: 3, model: 'm', attempts: [attempt] }]);
+  });
+
+  it('leave behind attempts that were cut off, after those that had failed before', async () => {
+    world.lines = [1, 2, 3];
+    world.plan_lane = fail('unsupported');
+    world.key_lane = (input) =>
+      untilCancelled().catch(() => {
+        const cut = input.lines
+          .filter(({ line }) => line !== 3)
+          .map(({ line, attempt }) => ({
+            line,
+            record: { ...record(input, attempt, 'cancelled'), costUnknown: true },
+          }));
+        throw new CancelledFailure('cancelled', [cut]);
+      });
+    const handle = await start();
+    await vi.waitFor(() => expect(world.served.at(-1)?.lane.laneId).toBe('key_lane'), PATIENT);
+    await handle.cancel();
+    await handle.result();
+    const unsupported = { laneId: 'plan_lane', attempt: 1, outcome: 'unsupported' };
+    const cut = { laneId: 'key_lane', attempt: 2, outcome: 'cancelled', costUnknown: true };
+    expect(world.kept.toSorted((a, b) => a.line - b.line)).toMatchObject([
+      { line: 1, model: 'm', attempts: [unsupported, cut] },
+      { line: 2, attempts: [unsupported, cut] },
+      { line: 3, attempts: [unsupported] },
+    ]);
+  });
+
+  it('leave behind the first attempt of all when it was cut off', async () => {
+    world.plan = () => [KEY];
+    world.key_lane = (input) =>
+      untilCancelled().catch(() => {
+        throw new CancelledFailure('cancelled', [[{ line: 1, record: record(input, 1, 'cancelled') }]]);
+      });
+    const handle = await start();
+    await vi.waitFor(() => expect(world.served).toHaveLength(1), PATIENT);
+    await handle.cancel();
+    await handle.result();
+    expect(world.kept).toMatchObject([{ line: 1, model: 'm', attempts: [{ attempt: 1, outcome: 'cancelled' }] }]);
   });
 
   it('wait for a lane that is out when the others can’t do what they ask', async () => {

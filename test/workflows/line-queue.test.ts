@@ -36,6 +36,7 @@ const state = (
   waiting,
   plans: new Map(Object.entries(plans)),
   tried: new Map(),
+  cut: new Map(),
   outages: new Map(),
   groupsInFlight: new Map(),
   paused: false,

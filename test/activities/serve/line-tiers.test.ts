@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LaneOutcome } from '../../../core/lane-port.ts';
-import { answered, setUpLines, usage } from '../../support/lines-world.ts';
+import { answered, setUpLines, usage } from '../../support/served-lines.ts';
 
 describe('the money of lines at a service tier of its own price', () => {
   it('is refused to a line alone whose tier has a price that nobody knows', async () => {

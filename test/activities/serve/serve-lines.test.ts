@@ -1,8 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { CancelledFailure } from '@temporalio/common';
+import { describe, expect, it, vi } from 'vitest';
 import { REPLAN_AT_LEAST_AFTER_MS } from '../../../core/contracts/timings.ts';
 import type { LaneOutcome } from '../../../core/lane-port.ts';
-import { answered, setUpLines, usage } from '../../support/lines-world.ts';
+import { PATIENT } from '../../support/patience.ts';
 import { plantFailure, plantLane } from '../../support/planted.ts';
+import { answered, setUpLines, usage } from '../../support/served-lines.ts';
 
 describe('lines on a lane', () => {
   it('are done when their outcome is stored, and paid for by attempt and delivery', async () => {
@@ -183,6 +185,43 @@ describe('lines of a batch that was paused meanwhile', () => {
     await expect(run()).rejects.toThrow('away');
     expect(called).toEqual([]);
     expect(world.settled).toMatchObject([{ held: 30, spent: 0 }]);
+  });
+});
+
+describe('lines whose batch is cancelled', () => {
+  it('come back with what an upstream has seen of them and is no outcome', async () => {
+    const ends: Record<string, LaneOutcome> = {
+      1: answered,
+      2: { ok: false, failure: plantFailure('overloaded', { upstreamStatus: 503 }) },
+      3: { ok: false, failure: plantFailure('caller_fault') },
+      4: { ok: false, failure: plantFailure('lane_unavailable', { reachedUpstream: false }) },
+    };
+    const { world, recorded, called, environment, run } = setUpLines(
+      async ({ requestId, signal }) => {
+        const ended = ends[requestId.slice(-1)];
+        if (ended !== undefined) return ended;
+        await new Promise((resolve) => {
+          signal.addEventListener('abort', resolve);
+        });
+        return { ok: false, failure: plantFailure('cancelled', { reachedUpstream: !requestId.endsWith('6') }) };
+      },
+      1,
+      { maxMicros: 100, roomMicros: 100 },
+    );
+    const lines = [1, 2, 3, 4, 5, 6].map((line) => ({ line, attempt: 2, previous: [] }));
+    const running = run({ lines }).catch((error: unknown) => error);
+    await vi.waitFor(() => expect(called).toHaveLength(6), PATIENT);
+    environment.cancel();
+    const error = await running;
+    expect(error).toBeInstanceOf(CancelledFailure);
+    expect((error as CancelledFailure).details).toMatchObject([
+      [
+        { line: 2, record: { attempt: 2, outcome: 'overloaded' } },
+        { line: 5, record: { attempt: 2, outcome: 'cancelled', costUnknown: true } },
+      ],
+    ]);
+    expect(recorded.map(({ result }) => result.line)).toEqual([1, 3]);
+    expect(world.settled).toMatchObject([{ held: 60, spent: 9 + 10 }]);
   });
 });
 

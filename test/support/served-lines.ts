@@ -11,7 +11,7 @@ export const usage = { promptTokens: 3, cachedPromptTokens: 0, completionTokens:
 export const answered = { ok: true, body: '{"hi":1}', usage, ignoredParams: [] } satisfies LaneOutcome;
 
 /**
- * Three lines of one chunk, on a lane that does what the test says of each.
+ * Lines of one chunk, on a lane that does what the test says of each.
  * @param tier that the second of them asks for
  */
 export function setUpLines(
@@ -31,7 +31,7 @@ export function setUpLines(
     settled: [] as { hold: string; held: number; spent: number }[],
     ledger: [] as { _id: string; costMicros: number | null }[],
   };
-  const rows = [1, 2, 3].map((line) => ({
+  const rows = [1, 2, 3, 4, 5, 6].map((line) => ({
     line,
     customId: `id-${line}`,
     operation: 'chat',
@@ -96,5 +96,5 @@ export function setUpLines(
       expiresAt: Date.now() + 60_000,
       ...given,
     });
-  return { world, recorded, called, run };
+  return { world, recorded, called, run, environment };
 }
