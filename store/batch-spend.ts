@@ -15,17 +15,53 @@ export function createBatchSpendStore(db: Db) {
     /**
      * Holds an amount for an attempt. True when it is held, also by an earlier try of the same attempt whose answer was lost.
      * @param hold the key of the attempt: no dot and no dollar sign
+     * @param aliveAt now, in Unix milliseconds, for an attempt that renews its hold while it lives
      */
-    async hold(batchId: string, hold: string, micros: number): Promise<boolean> {
+    async hold(batchId: string, hold: string, micros: number, aliveAt?: number): Promise<boolean> {
       const { matchedCount } = await batches.updateOne(
         {
           _id: batchId,
           'spend.roomMicros': { $gte: micros },
           [`spend.holds.${hold}`]: { $exists: false },
         },
-        { $inc: { 'spend.roomMicros': -micros }, $set: { [`spend.holds.${hold}`]: micros } },
+        {
+          $inc: { 'spend.roomMicros': -micros },
+          $set: {
+            [`spend.holds.${hold}`]: micros,
+            ...(aliveAt === undefined ? {} : { [`spend.aliveAt.${hold}`]: aliveAt }),
+          },
+        },
       );
       return matchedCount === 1 || Object.hasOwn((await find(batchId)).holds, hold);
+    },
+
+    /** Notes that the attempt that holds an amount is alive. False when its hold was ended. */
+    async renew(batchId: string, hold: string, aliveAt: number): Promise<boolean> {
+      const { matchedCount } = await batches.updateOne(
+        { _id: batchId, [`spend.holds.${hold}`]: { $exists: true } },
+        { $set: { [`spend.aliveAt.${hold}`]: aliveAt } },
+      );
+      return matchedCount === 1;
+    },
+
+    /**
+     * Ends the hold of an attempt that is taken for dead, as if all of it was spent. False when it was ended before, or the attempt has
+     * given a sign of life since.
+     * @param aliveAt the sign of life after which it is taken for dead; undefined for none
+     */
+    async settleDead(batchId: string, hold: string, heldMicros: number, aliveAt: number | undefined): Promise<boolean> {
+      const { matchedCount } = await batches.updateOne(
+        {
+          _id: batchId,
+          [`spend.holds.${hold}`]: { $exists: true },
+          [`spend.aliveAt.${hold}`]: aliveAt ?? { $exists: false },
+        },
+        {
+          $inc: { 'spend.paidMicros': heldMicros },
+          $unset: { [`spend.holds.${hold}`]: '', [`spend.aliveAt.${hold}`]: '' },
+        },
+      );
+      return matchedCount === 1;
     },
 
     /** Ends a hold with what was spent of it. False when it was ended before: what was spent is counted once. */
@@ -34,7 +70,7 @@ export function createBatchSpendStore(db: Db) {
         { _id: batchId, [`spend.holds.${hold}`]: { $exists: true } },
         {
           $inc: { 'spend.roomMicros': heldMicros - spentMicros, 'spend.paidMicros': spentMicros },
-          $unset: { [`spend.holds.${hold}`]: '' },
+          $unset: { [`spend.holds.${hold}`]: '', [`spend.aliveAt.${hold}`]: '' },
         },
       );
       return matchedCount === 1;

@@ -8,7 +8,7 @@ interface ReleaseHoldsDeps {
 }
 
 /**
- * Ends the holds that nobody is left to end, and says how many: all of a batch that is over, else those that are too old. What
+ * Ends the holds that nobody is left to end, and says how many: all of a batch that is over, else those without a sign of life. What
  * became of the money is not known, so it counts as spent: the limit of a batch holds whatever died.
  */
 export async function releaseHolds(
@@ -16,8 +16,15 @@ export async function releaseHolds(
   batchId: string,
   which: 'all' | 'dead',
 ): Promise<number> {
-  const { holds } = await batchSpend.find(batchId);
-  const left = Object.entries(holds).filter(([key]) => which === 'all' || isDeadHold(key, now()));
-  for (const [key, micros] of left) await batchSpend.settle(batchId, key, micros, micros);
-  return left.length;
+  const { holds, aliveAt = {} } = await batchSpend.find(batchId);
+  let released = 0;
+  for (const [key, micros] of Object.entries(holds)) {
+    if (which === 'dead' && !isDeadHold(key, aliveAt[key], now())) continue;
+    const isReleased =
+      which === 'all'
+        ? await batchSpend.settle(batchId, key, micros, micros)
+        : await batchSpend.settleDead(batchId, key, micros, aliveAt[key]);
+    if (isReleased) released += 1;
+  }
+  return released;
 }

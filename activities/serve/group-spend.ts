@@ -15,6 +15,7 @@ import type { BatchSpendStore } from '../../store/batch-spend.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
 import type { ChunkRow } from '../batch/load-chunk.ts';
 import { deliveryOf, type Delivery } from './delivery-of.ts';
+import { keepHoldAlive } from './living-hold.ts';
 import { settleLostDeliveries } from './lost-deliveries.ts';
 
 export interface GroupSpendDeps {
@@ -78,7 +79,7 @@ export async function openGroupSpend(
 
   const hold = keyOf(own);
   const admitted = await holdAsMany(
-    batchSpend,
+    deps,
     batchId,
     hold,
     most.map(({ micros }) => micros),
@@ -91,6 +92,7 @@ export async function openGroupSpend(
   const known = new Set(most.map(({ line }) => line));
   const unpriced = new Set(open.map(({ line }) => line).filter((line) => !known.has(line)));
   const isLimited = unpriced.size > 0 && (await batchSpend.find(batchId)).maxMicros !== null;
+  const stopRenewing = admitted > 0 ? keepHoldAlive(deps, batchId, hold) : undefined;
   let spentMicros = 0;
   return {
     isMetered: true,
@@ -99,6 +101,7 @@ export async function openGroupSpend(
       unpriced.has(line) ? noConsent(`the price of ${lane.model} at the tier asked for is unknown`) : noRoom,
     charge: (micros) => (spentMicros += micros),
     async settle() {
+      stopRenewing?.();
       if (admitted > 0) await persist(log, () => batchSpend.settle(batchId, hold, heldMicros, spentMicros));
     },
   };
@@ -112,7 +115,7 @@ interface PricedLine {
 
 /** Holds what the first of the lines may cost, as many as there is room for, and says how many. */
 async function holdAsMany(
-  batchSpend: BatchSpendStore,
+  { batchSpend, clock }: Pick<GroupSpendDeps, 'batchSpend' | 'clock'>,
   batchId: string,
   hold: string,
   micros: readonly number[],
@@ -120,7 +123,7 @@ async function holdAsMany(
   const sum = (count: number): number => micros.slice(0, count).reduce((total, one) => total + one, 0);
   let fits = micros.length;
   for (let tries = 0; fits > 0 && tries < TRIES; tries++) {
-    if (await batchSpend.hold(batchId, hold, sum(fits))) return fits;
+    if (await batchSpend.hold(batchId, hold, sum(fits), clock.now())) return fits;
     const { roomMicros } = await batchSpend.find(batchId);
     fits = micros.findLastIndex((_, index) => sum(index + 1) <= roomMicros) + 1;
   }
@@ -129,12 +132,12 @@ async function holdAsMany(
 
 /** What is held, by others or by lines of this very group, may come back, and then there is room; what nobody holds is spent. */
 function whyNoRoom(
-  { roomMicros, holds }: BatchSpend,
+  { roomMicros, holds, aliveAt = {} }: BatchSpend,
   ownHold: string,
   neededMicros: number,
   now: number,
 ): AttemptFailure {
-  const alive = Object.entries(holds).filter(([key]) => key === ownHold || !isDeadHold(key, now));
+  const alive = Object.entries(holds).filter(([key]) => key === ownHold || !isDeadHold(key, aliveAt[key], now));
   const sum = (held: typeof alive): number => held.reduce((total, [, micros]) => total + micros, 0);
   const mayComeBack = sum(alive);
   if (neededMicros > roomMicros + mayComeBack) return noConsent('the spend limit of the batch leaves no room for it');

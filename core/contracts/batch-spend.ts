@@ -8,6 +8,8 @@ export interface BatchSpend {
   readonly paidMicros: number;
   /** What lines that are out may cost at most, by the attempt that holds it. */
   readonly holds: Readonly<Record<string, number>>;
+  /** When the attempts that hold something were last known to be alive, in Unix milliseconds. Not of all: see `isDeadHold`. */
+  readonly aliveAt?: Readonly<Record<string, number>>;
 }
 
 /** A room that no batch uses up: a billion dollars, far below the largest safe integer. */

@@ -94,6 +94,47 @@ describe('holds on one limit', () => {
   });
 });
 
+describe('a hold that is renewed', () => {
+  const deps = () => ({ batchSpend: world.batchSpend, now: () => world.clock.now() });
+  const old = (): string => keyOf(1, world.clock.now() - 5 * HOLD_IS_DEAD_AFTER_MS);
+
+  it('is alive from when it was made, however long ago its activity was delivered for the first time', async () => {
+    const id = await put(100);
+    const key = old();
+    await world.batchSpend.hold(id, key, 40, world.clock.now());
+    expect(await releaseHolds(deps(), id, 'dead')).toBe(0);
+    world.clock.advance(HOLD_IS_DEAD_AFTER_MS + 1);
+    expect(await releaseHolds(deps(), id, 'dead')).toBe(1);
+    expect(await world.batchSpend.find(id)).toMatchObject({ roomMicros: 60, paidMicros: 40, holds: {}, aliveAt: {} });
+  });
+
+  it('lives as long as it is, and leaves nothing behind when it is settled', async () => {
+    const id = await put(100);
+    const key = old();
+    await world.batchSpend.hold(id, key, 40, world.clock.now());
+    for (let hours = 0; hours < 9; hours++) {
+      world.clock.advance(HOLD_IS_DEAD_AFTER_MS / 2);
+      expect(await world.batchSpend.renew(id, key, world.clock.now())).toBe(true);
+      expect(await releaseHolds(deps(), id, 'dead')).toBe(0);
+    }
+    expect(await world.batchSpend.settle(id, key, 40, 10)).toBe(true);
+    expect(await world.batchSpend.renew(id, key, world.clock.now())).toBe(false);
+    expect(await world.batchSpend.find(id)).toMatchObject({ roomMicros: 90, paidMicros: 10, holds: {}, aliveAt: {} });
+  });
+
+  it('is not taken for dead by what was read before its renewal', async () => {
+    const id = await put(100);
+    const key = old();
+    await world.batchSpend.hold(id, key, 40, 1);
+    await world.batchSpend.renew(id, key, world.clock.now());
+    expect(await world.batchSpend.settleDead(id, key, 40, 1)).toBe(false);
+    await world.batchSpend.hold(id, `${key}_2`, 40);
+    await world.batchSpend.renew(id, `${key}_2`, world.clock.now());
+    expect(await world.batchSpend.settleDead(id, `${key}_2`, 40, undefined)).toBe(false);
+    expect(await world.batchSpend.find(id)).toMatchObject({ roomMicros: 20, paidMicros: 0 });
+  });
+});
+
 describe('batches of an earlier version', () => {
   it('run as they did: without a limit, on each lane at once', async () => {
     const id = await put(5);

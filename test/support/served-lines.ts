@@ -54,10 +54,11 @@ export function setUpLines(
     },
     batchSpend: {
       find: async () => world.spend,
-      hold: async (_: string, hold: string, micros: number) => {
+      hold: async (_: string, hold: string, micros: number, aliveAt: number) => {
         if (world.spend.roomMicros < micros) return false;
         const holds = { ...world.spend.holds, [hold]: micros };
-        world.spend = { ...world.spend, roomMicros: world.spend.roomMicros - micros, holds };
+        const roomMicros = world.spend.roomMicros - micros;
+        world.spend = { ...world.spend, roomMicros, holds, aliveAt: { ...world.spend.aliveAt, [hold]: aliveAt } };
         return true;
       },
       settle: async (_: string, hold: string, held: number, spent: number) => {

@@ -90,14 +90,17 @@ describe('a round of the housekeeping', () => {
   it('counts as spent what dead attempts of a running batch hold, and leaves the others their hold', async () => {
     const file = await world.putFile(rows(1));
     const now = world.clock.now();
-    const holds = { [`${now - HOLD_IS_DEAD_AFTER_MS - 1}-0-1-r-1`]: 30, [`${now}-0-2-r-1`]: 20 };
-    const spend = { maxMicros: 100, roomMicros: 50, paidMicros: 0, holds };
+    const longAgo = now - HOLD_IS_DEAD_AFTER_MS - 1;
+    // The last one is of a group that lives, although its activity is as old as that of the first.
+    const holds = { [`${longAgo}-0-1-r-1`]: 30, [`${now}-0-2-r-1`]: 20, [`${longAgo}-0-3-r-1`]: 10 };
+    const aliveAt = { [`${longAgo}-0-3-r-1`]: now };
+    const spend = { maxMicros: 110, roomMicros: 50, paidMicros: 0, holds, aliveAt };
     const batch = await world.putBatch(file._id, { status: 'in_progress', spend });
     world.clock.advance(1);
     expect(await removedBy(keep)).toEqual({ holds: 1 });
     expect((await world.read(batch._id)).spend).toMatchObject({ roomMicros: 50, paidMicros: 30 });
     await world.finalizeBatch({ batchId: batch._id, reason: 'expired' });
-    expect((await world.read(batch._id)).spend).toMatchObject({ roomMicros: 50, paidMicros: 50, holds: {} });
+    expect((await world.read(batch._id)).spend).toMatchObject({ roomMicros: 50, paidMicros: 60, holds: {} });
   });
 
   it('removes results when their files are deleted, and notes it first', async () => {

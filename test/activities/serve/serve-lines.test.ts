@@ -106,6 +106,20 @@ describe('the money of lines on a metered lane', () => {
     expect(world.settled).toEqual([]);
   });
 
+  it('may come back from an attempt that is old and alive', async () => {
+    const given = { maxMicros: 15, roomMicros: 5, holds: { '1-1-1-r-1': 10 }, aliveAt: { '1-1-1-r-1': Date.now() } };
+    const { run } = setUpLines(async () => answered, 1, given);
+    expect((await run()).map(({ failure }) => failure?.class)).toEqual(Array(3).fill('lane_unavailable'));
+  });
+
+  it('is held with a sign of life, also by a late delivery of an old activity', async () => {
+    const before = Date.now();
+    const { world, run } = setUpLines(async () => answered, 3);
+    await run();
+    expect(world.settled).toHaveLength(1);
+    expect(world.spend.aliveAt?.[world.settled[0]?.hold ?? '']).toBeGreaterThanOrEqual(before);
+  });
+
   it('is waited for longer where only a provider’s batch holds it', async () => {
     const holds = { 'provider-3-1': 10 };
     const { run } = setUpLines(async () => answered, 1, { maxMicros: 15, roomMicros: 5, holds });

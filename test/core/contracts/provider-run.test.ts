@@ -45,17 +45,17 @@ describe('money that is held for a run at a provider', () => {
     const hold = providerHold(tried(1));
     const end = TAKEN_BACK_AT + CANCEL_LIMIT_MS + MERGE_LIMIT_MS;
     expect(isProviderHold(hold)).toBe(true);
-    expect(isDeadHold(hold, end)).toBe(false);
-    expect(isDeadHold(hold, end + 1)).toBe(true);
+    expect(isDeadHold(hold, undefined, end)).toBe(false);
+    expect(isDeadHold(hold, undefined, end + 1)).toBe(true);
   });
 
   it('never counts as dead for a run of an earlier version, which does not say when it ends', () => {
-    expect(isDeadHold(providerHold(tried(undefined)), TAKEN_BACK_AT * 2)).toBe(false);
+    expect(isDeadHold(providerHold(tried(undefined)), undefined, TAKEN_BACK_AT * 2)).toBe(false);
   });
 
   it('leaves the holds of groups of lines what they were', () => {
     const key = holdKey({ scheduledAt: TAKEN_BACK_AT, chunkIndex: 1, activityId: '7', runId: 'r', delivery: 1 });
-    expect(isDeadHold(key, TAKEN_BACK_AT + HOLD_IS_DEAD_AFTER_MS)).toBe(false);
-    expect(isDeadHold(key, TAKEN_BACK_AT + HOLD_IS_DEAD_AFTER_MS + 1)).toBe(true);
+    expect(isDeadHold(key, undefined, TAKEN_BACK_AT + HOLD_IS_DEAD_AFTER_MS)).toBe(false);
+    expect(isDeadHold(key, undefined, TAKEN_BACK_AT + HOLD_IS_DEAD_AFTER_MS + 1)).toBe(true);
   });
 });
