@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import type { CarriedLine } from '../core/contracts/batch.ts';
 import type { TokenUsage } from '../core/lane-port.ts';
+import { isDuplicateKey } from './database.ts';
 import type { LaneTallies } from './lane-tallies.ts';
 
 /** What the lines of a chunk add to the output or the error file of their batch. */
@@ -45,8 +46,16 @@ export function createBatchChunkStore(db: Db) {
   return {
     ensureIndexes: async () => void (await chunks.createIndex({ batchId: 1, chunkIndex: 1 })),
 
-    /** Writes a chunk, or writes it again. */
-    put: async (chunk: BatchChunkDoc) => void (await chunks.replaceOne({ _id: chunk._id }, chunk, { upsert: true })),
+    /** Writes a chunk, or writes it again while nothing has come of it: a validation may be late, and its batch long on its way. */
+    async put(chunk: BatchChunkDoc): Promise<void> {
+      const untouched = { _id: chunk._id, seal: { $exists: false }, tried: { $exists: false } };
+      try {
+        await chunks.replaceOne(untouched, chunk, { upsert: true });
+      } catch (error) {
+        // It is there and touched, or somebody has written the same in this moment.
+        if (!isDuplicateKey(error)) throw error;
+      }
+    },
     find: (id: string): Promise<BatchChunkDoc | null> => chunks.findOne({ _id: id }),
 
     /** Keeps what was tried for lines of a chunk, unless all of it is over. */

@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { LINES_IN_A_CHUNK } from '../../../core/contracts/batch.ts';
 import { chunkKey } from '../../../core/contracts/ids.ts';
 import { scanBatchInput } from '../../../activities/batch/scan-input.ts';
+import { createValidateBatch } from '../../../activities/batch/validate-batch.ts';
+import { NO_USAGE } from '../../../core/token-usage.ts';
 import { createBatchWorld, OWNER, row, rows, type BatchWorld } from '../../support/batch-world.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
+import { PATIENT } from '../../support/patience.ts';
 
 let database: TestDatabase;
 let world: BatchWorld;
@@ -167,6 +170,36 @@ describe('validation', () => {
       firstLine: 1,
       lineCount: 250,
     });
+  });
+
+  it('leaves what has come of the chunks when it is so late that the batch is long on its way', async () => {
+    const file = await world.putFile(rows(600));
+    const { _id: batchId } = await world.putBatch(file._id);
+    let resume: () => void = () => undefined;
+    const asleep = new Promise<void>((resolve) => (resume = resolve));
+    let isAsleep = false;
+    const late = createValidateBatch({
+      ...world,
+      checkIn: () => undefined,
+      isModelServed: async () => {
+        isAsleep = true;
+        await asleep;
+        return true;
+      },
+    })({ batchId });
+    await vi.waitFor(() => expect(isAsleep).toBe(true), PATIENT);
+    expect(await world.validateBatch({ batchId })).toEqual({ valid: true, chunks: 3 });
+    const part = { lines: 0, bytes: 0, bodyId: null };
+    const seal = { completed: part, failed: part, usage: NO_USAGE, byLane: {} };
+    await world.chunks.seal(chunkKey(batchId, 0), seal);
+    const tried = [{ line: 251, model: 'm', attempts: [], pauses: 0 }];
+    await world.chunks.keepTried(chunkKey(batchId, 1), tried);
+    const before = await Promise.all([0, 1, 2].map((index) => world.chunks.find(chunkKey(batchId, index))));
+    resume();
+    expect(await late).toEqual({ valid: true, chunks: 3 });
+    const after = await Promise.all([0, 1, 2].map((index) => world.chunks.find(chunkKey(batchId, index))));
+    expect(after).toEqual(before);
+    expect(after).toMatchObject([{ seal }, { tried }, { lineCount: 100 }]);
   });
 
   it('closes a chunk early when its lines are large', async () => {
