@@ -17,7 +17,15 @@ const makeQuote = createMakeQuote({
 });
 const file = {
   models: [
-    { model: 'm', lines: 3, promptTokens: { low: 3, high: 6 }, attachments: 0, limitedLines: 0, limitTokens: 0 },
+    {
+      model: 'm',
+      lines: 3,
+      promptTokens: { low: 3, high: 6 },
+      attachments: 0,
+      limitedLines: 0,
+      limitTokens: 0,
+      tiers: {},
+    },
   ],
   invalid: 0,
   firstInvalid: null,
