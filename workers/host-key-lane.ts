@@ -45,7 +45,7 @@ export function hostKeyLane({ lanes, secretBox, clock, log }: HostKeyLaneDeps, d
     },
     concurrency: doc.concurrency,
     // More tasks at a time need another worker of Temporal's. It is begun when nothing is under way: its end would cut that off.
-    lost: () => cannotOpen || (concurrency > doc.concurrency && current.inFlight() === 0 && leaving.count === 0),
+    lost: () => cannotOpen || (concurrency > doc.concurrency && current.isIdle() && leaving.count === 0),
     refresh(changed) {
       ({ concurrency } = changed);
       const wanted = openedWith(changed);

@@ -2,10 +2,10 @@ import { LIST_LAGS_MS, type ProviderBatchTry } from '../../core/contracts/provid
 import { providerHold, providerMarker } from '../../core/contracts/provider-run.ts';
 import type { BatchSpendStore } from '../../store/batch-spend.ts';
 import type { ProviderRunStore } from '../../store/provider-runs.ts';
-import type { FindProviderLane } from './provider-run.ts';
+import type { ProviderLane } from './provider-run.ts';
 
 export interface FindMadeDeps {
-  readonly findLane: FindProviderLane;
+  readonly providerLane: Pick<ProviderLane, 'api'>;
   readonly providerRuns: Pick<ProviderRunStore, 'made' | 'noteMade'>;
   readonly spend: Pick<BatchSpendStore, 'find'>;
   /** @throws the signal's reason when that comes first */
@@ -20,13 +20,12 @@ export interface FindMadeDeps {
  * @throws Error when the provider can't be reached
  */
 export async function findMade(deps: FindMadeDeps, tried: ProviderBatchTry): Promise<string | undefined> {
-  const { findLane, providerRuns, spend, pause, signal } = deps;
-  const { batchId, number, attempt, lane } = tried;
+  const { providerLane, providerRuns, spend, pause, signal } = deps;
+  const { batchId, number, attempt } = tried;
   // The list has the newest batches only; the note is there for good.
   const noted = number === undefined ? undefined : await providerRuns.made(batchId, { number, attempt });
   if (noted !== undefined) return noted;
-  const { api } = findLane(lane.laneId);
-  const look = () => api.find(providerMarker(tried), signal());
+  const look = () => providerLane.api.find(providerMarker(tried), signal());
   let found = await look();
   if (found === undefined && Object.hasOwn((await spend.find(batchId)).holds, providerHold(tried))) {
     await pause(LIST_LAGS_MS, signal());

@@ -13,10 +13,10 @@ import type { BatchSpendStore } from '../../store/batch-spend.ts';
 import type { ChunkReader, ChunkRow } from '../batch/load-chunk.ts';
 import { toLineEntry } from '../serve/line-entry.ts';
 import type { LineRecorder } from '../serve/line-recorder.ts';
-import { lineOfId, mostAtProvider, type FindProviderLane, type ProviderLane } from './provider-run.ts';
+import { lineOfId, mostAtProvider, type ProviderLane } from './provider-run.ts';
 
 export interface MergeProviderBatchDeps {
-  readonly findLane: FindProviderLane;
+  readonly providerLane: ProviderLane;
   readonly spend: Pick<BatchSpendStore, 'find' | 'settle'>;
   readonly chunkReader: ChunkReader;
   readonly recorder: LineRecorder;
@@ -42,10 +42,9 @@ const CALLERS_FAULT = new Set([400, 413, 415, 422]);
  * @throws Error when the provider can't be reached
  */
 export function createMergeProviderBatch(deps: MergeProviderBatchDeps) {
-  const { findLane, spend, clock, log } = deps;
+  const { providerLane: lane, spend, clock, log } = deps;
 
   return async function mergeProviderBatch(run: ProviderBatchRun): Promise<void> {
-    const lane = findLane(run.lane.laneId);
     const batch = await unlessGone(lane.api.read(run.providerBatchId, deps.signal()));
     const { inputFileId = null, outputFileId = null, errorFileId = null } = batch ?? {};
     const isOver = batch !== undefined && batch.status !== 'running';

@@ -1,4 +1,5 @@
 import { CancelledFailure } from '@temporalio/activity';
+import type { ProviderBatchTry } from '../../core/contracts/provider-batch.ts';
 import type { CostMicros } from '../../lanes/prices/costs.ts';
 import { ProviderRefusalError, type ProviderBatchStatus } from '../../lanes/openai/provider-batches.ts';
 import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
@@ -8,7 +9,7 @@ import { findMade } from './find-made.ts';
 import type { ProviderLane } from './provider-run.ts';
 import { createSubmitProviderBatch, type SubmitProviderBatchDeps } from './submit-provider-batch.ts';
 
-interface ProviderBatchDeps extends Omit<SubmitProviderBatchDeps & MergeProviderBatchDeps, 'findLane'> {
+interface ProviderBatchDeps extends Omit<SubmitProviderBatchDeps & MergeProviderBatchDeps, 'providerLane'> {
   readonly host: LaneHost;
   /** Prices of lanes whose owner has set none. */
   readonly costMicros: CostMicros;
@@ -18,13 +19,16 @@ interface ProviderBatchDeps extends Omit<SubmitProviderBatchDeps & MergeProvider
 
 /** What a worker does at the Batch API of a key lane's provider. */
 export function createProviderBatchActivities(deps: ProviderBatchDeps): ProviderBatchActivities {
-  const findLane = (laneId: string): ProviderLane => {
+  /** An activity looks for its lane once, and ends on it as it began, whatever the owner changes meanwhile. */
+  const onLane = <Result>(
+    { lane: { laneId } }: Pick<ProviderBatchTry, 'lane'>,
+    run: (providerLane: ProviderLane) => Promise<Result>,
+  ): Promise<Result> => {
     const hosted = deps.host.find(laneId);
     if (hosted?.providerBatches === undefined) throw new Error(`Lane ${laneId} is not here, or is no key lane.`);
-    return { ...hosted.providerBatches, costMicros: hosted.costMicros ?? deps.costMicros };
+    const { providerBatches, costMicros = deps.costMicros } = hosted;
+    return providerBatches.whileUnderWay(() => run({ ...providerBatches, costMicros }));
   };
-  const submit = createSubmitProviderBatch({ ...deps, findLane });
-  const merge = createMergeProviderBatch({ ...deps, findLane });
   /** Runs with signs of life. What a cancellation has cut off ends as cancelled, whatever the cut connection says. */
   const alive = <Result>(run: () => Promise<Result>): Promise<Result> =>
     deps.keepAlive(async () => {
@@ -36,21 +40,23 @@ export function createProviderBatchActivities(deps: ProviderBatchDeps): Provider
       }
     });
   return {
-    submitProviderBatch: (run) => alive(() => submit(run)),
+    submitProviderBatch: (run) =>
+      alive(() => onLane(run, (providerLane) => createSubmitProviderBatch({ ...deps, providerLane })(run))),
 
     findProviderBatch: (run) =>
       alive(async () => {
-        const providerBatchId = await findMade({ ...deps, findLane }, run);
+        const providerBatchId = await onLane(run, (providerLane) => findMade({ ...deps, providerLane }, run));
         return providerBatchId === undefined
           ? { sent: false, why: 'it was cancelled before it was made' }
           : { sent: true, providerBatchId };
       }),
 
     /** One that can't be read now runs on as far as anybody knows; one that the provider does not know any more has failed. */
-    readProviderBatch: ({ lane, batchId, providerBatchId }) =>
+    readProviderBatch: (run) =>
       alive(async (): Promise<ProviderBatchStatus> => {
+        const { batchId, lane, providerBatchId } = run;
         try {
-          return (await findLane(lane.laneId).api.read(providerBatchId, deps.signal())).status;
+          return (await onLane(run, ({ api }) => api.read(providerBatchId, deps.signal()))).status;
         } catch (error) {
           if (deps.signal().aborted) throw error;
           deps.log.warn({ err: error, batchId, laneId: lane.laneId }, 'a batch of a provider could not be looked at');
@@ -58,9 +64,9 @@ export function createProviderBatchActivities(deps: ProviderBatchDeps): Provider
         }
       }),
 
-    cancelProviderBatch: ({ lane, providerBatchId }) =>
-      alive(() => findLane(lane.laneId).api.cancel(providerBatchId, deps.signal())),
+    cancelProviderBatch: (run) => alive(() => onLane(run, ({ api }) => api.cancel(run.providerBatchId, deps.signal()))),
 
-    mergeProviderBatch: (run) => alive(() => merge(run)),
+    mergeProviderBatch: (run) =>
+      alive(() => onLane(run, (providerLane) => createMergeProviderBatch({ ...deps, providerLane })(run))),
   };
 }

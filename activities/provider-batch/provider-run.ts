@@ -11,9 +11,6 @@ export interface ProviderLane {
   readonly costMicros: CostMicros;
 }
 
-/** @throws Error when this process does not host the lane, or it has no Batch API */
-export type FindProviderLane = (laneId: string) => ProviderLane;
-
 /** What a line may cost at most at a provider's Batch API, in whole millionths; null where the price is unknown. */
 export function mostAtProvider(
   { costMicros, priceShare }: ProviderLane,

@@ -10,9 +10,10 @@ import type { BatchStore } from '../../store/batches.ts';
 import type { ChunkReader, ChunkRow } from '../batch/load-chunk.ts';
 import type { ProviderRunStore } from '../../store/provider-runs.ts';
 import { findMade, noteMade, type FindMadeDeps } from './find-made.ts';
-import { lineId, mostAtProvider } from './provider-run.ts';
+import { lineId, mostAtProvider, type ProviderLane } from './provider-run.ts';
 
 export interface SubmitProviderBatchDeps extends FindMadeDeps {
+  readonly providerLane: ProviderLane;
   readonly providerRuns: Pick<ProviderRunStore, 'begin' | 'made' | 'noteMade'>;
   readonly batches: Pick<BatchStore, 'find'>;
   readonly results: Pick<BatchResultStore, 'outcomes'>;
@@ -29,11 +30,11 @@ export interface SubmitProviderBatchDeps extends FindMadeDeps {
  * @throws Error when the provider can't be reached
  */
 export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
-  const { findLane, batches, spend, log } = deps;
+  const { providerLane, batches, spend, log } = deps;
 
   return async function submitProviderBatch(run: ProviderBatchTry): Promise<SubmittedBatch> {
     const { batchId, lane } = run;
-    const { api, priceShare } = findLane(lane.laneId);
+    const { api, priceShare } = providerLane;
     const before = await findMade(deps, run);
     if (before !== undefined) return { sent: true, providerBatchId: before };
 
@@ -99,11 +100,10 @@ async function survey(
   deps: SubmitProviderBatchDeps,
   run: ProviderBatchTry,
 ): Promise<{ lines: number; micros: number | null }> {
-  const lane = deps.findLane(run.lane.laneId);
   let lines = 0;
   let micros: number | null = 0;
   for await (const row of openRows(deps, run)) {
-    const line = mostAtProvider(lane, run.lane, row);
+    const line = mostAtProvider(deps.providerLane, run.lane, row);
     lines += 1;
     micros = micros === null || line === null ? null : micros + line;
   }

@@ -32,6 +32,8 @@ export interface HostedKeyLane extends HostedLane {
   /** Takes in what the database says of its state, and how much it takes at a time. */
   refresh(stored: HealthDoc & { readonly concurrency: number }): void;
   inFlight(): number;
+  /** True while nothing is under way on its connections: no request, and nothing at the provider's Batch API. */
+  isIdle(): boolean;
   /** Ends its connections, requests under way included. */
   stop(): Promise<void>;
 }
@@ -50,10 +52,22 @@ export function createHostedKeyLane(
   };
   const health = createLaneHealth({ laneId, kind: 'key', lanes: ownLanes, clock, random: Math.random, log }, stored);
   const slots = createSlots(stored.concurrency);
+  let batchWork = 0;
   return {
     lane,
     ...(costMicros === undefined ? {} : { costMicros }),
-    providerBatches: { api: lane.batches, priceShare: batchPriceShare(stored.keySettings) },
+    providerBatches: {
+      api: lane.batches,
+      priceShare: batchPriceShare(stored.keySettings),
+      async whileUnderWay(run) {
+        batchWork += 1;
+        try {
+          return await run();
+        } finally {
+          batchWork -= 1;
+        }
+      },
+    },
     availability: (priority) => health.availability(priority),
     reportFailure: (failure) => health.reportFailure(failure),
     reportAnswer: () => health.reportAnswer(),
@@ -62,6 +76,7 @@ export function createHostedKeyLane(
       (priority, signal) => slots.acquire(priority, signal),
     ),
     inFlight: () => slots.inUse,
+    isIdle: () => slots.inUse === 0 && batchWork === 0,
     refresh(changed) {
       health.refresh(changed);
       slots.setLimit(changed.concurrency);

@@ -17,7 +17,7 @@ export function createLeavingLanes(log: Pick<Logger, 'warn'>): LeavingLanes {
     add: (lane) => void leaving.add(lane),
     endIdle() {
       for (const lane of leaving) {
-        if (lane.inFlight() > 0) continue;
+        if (!lane.isIdle()) continue;
         leaving.delete(lane);
         lane.stop().catch((error: unknown) => log.warn({ err: error }, 'a key lane could not be closed'));
       }

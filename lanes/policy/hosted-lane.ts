@@ -42,6 +42,8 @@ export interface HostedLane {
 export interface ProviderBatchAccess {
   readonly api: ProviderBatches;
   readonly priceShare: number | null;
+  /** Runs something that needs the API: a changed lane stays as it is until it is over. It has no slot, and is no load. */
+  whileUnderWay<Result>(run: () => Promise<Result>): Promise<Result>;
 }
 
 /** The lanes of this process, by id. */

@@ -6,7 +6,7 @@ import type { ProviderBatchRun, ProviderBatchTry } from '../../core/contracts/pr
 import { createLogger } from '../../core/log.ts';
 import { createKeyLane, type KeyLane } from '../../lanes/openai/key-lane.ts';
 import type { ProviderBatches } from '../../lanes/openai/provider-batches.ts';
-import type { HostedLane } from '../../lanes/policy/hosted-lane.ts';
+import type { HostedLane, ProviderBatchAccess } from '../../lanes/policy/hosted-lane.ts';
 import { createPriceList } from '../../lanes/prices/price-list.ts';
 import { startOpenaiApi, type OpenaiApi } from '../standins/openai/api.ts';
 import { batchLine } from './batch-run.ts';
@@ -24,6 +24,7 @@ interface Given extends Partial<Pick<ProviderBatchDeps, 'keepAlive' | 'pause' | 
   /** What stands in the place of the provider's own. */
   readonly api?: Partial<ProviderBatches>;
   readonly priceShare?: number | null;
+  readonly access?: Partial<ProviderBatchAccess>;
 }
 
 /** The activities at a provider's Batch API over a real database, and over a stand-in provider that is new for each test of the file. */
@@ -47,8 +48,10 @@ export function useProviderBatchWorld() {
     await provider.close();
   });
 
-  const activities = ({ api, priceShare = 0.5, ...given }: Given = {}) => {
-    const hosted = { lane, providerBatches: { api: { ...lane.batches, ...api }, priceShare } };
+  const activities = ({ api, priceShare = 0.5, access, ...given }: Given = {}) => {
+    const whileUnderWay = <Result>(run: () => Promise<Result>): Promise<Result> => run();
+    const providerBatches = { api: { ...lane.batches, ...api }, priceShare, whileUnderWay, ...access };
+    const hosted = { lane, providerBatches };
     return createProviderBatchActivities({
       ...batches,
       spend: batches.batchSpend,

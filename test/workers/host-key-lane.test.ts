@@ -85,6 +85,41 @@ describe('a hosted key lane', () => {
     expect(hosted.lost()).toBe(true);
   });
 
+  it('ends what is under way at the provider’s Batch API as it began, when its settings and its size change', async () => {
+    doc = { ...doc, sealedKey: sealed(openai.key) };
+    hosted.refresh(doc);
+    const before = hosted.lane;
+    const { providerBatches } = before;
+    if (providerBatches === undefined) throw new Error('a key lane has a Batch API');
+    let sendOn: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (sendOn = resolve));
+    let isBegun = false;
+    async function* lines(): AsyncGenerator<string> {
+      const body = { model: 'm', messages: [{ role: 'user', content: 'hello' }] };
+      const line = { custom_id: 'line-1', method: 'POST', url: '/v1/chat/completions', body };
+      yield `${JSON.stringify(line)}\n`;
+      isBegun = true;
+      await held;
+    }
+    const request = { marker: 'a', endpoint: '/v1/chat/completions', lines: lines() };
+    const sending = providerBatches.whileUnderWay(() => providerBatches.api.create(request));
+    await vi.waitFor(() => expect(isBegun).toBe(true), PATIENT);
+    // It is no load that lanes would be shared by.
+    expect(before.inFlight?.()).toBe(0);
+    const keySettings = { preset: null, authHeader: 'authorization', sealedHeaders: null, modelMap: [], prices: [] };
+    for (const changed of [
+      { ...doc, concurrency: doc.concurrency + 1 },
+      { ...doc, concurrency: doc.concurrency + 1, keySettings },
+    ]) {
+      hosted.refresh(changed);
+      expect(hosted.lost()).toBe(false);
+    }
+    sendOn();
+    expect(await sending).toMatchObject({ status: 'running' });
+    hosted.refresh({ ...doc, concurrency: doc.concurrency + 1, keySettings });
+    expect(hosted.lost()).toBe(true);
+  });
+
   it('is given up when its new settings can’t be opened', async () => {
     hosted.refresh({ ...doc, sealedKey: 'sealed with another key' });
     expect(hosted.lost()).toBe(true);

@@ -29,6 +29,19 @@ describe('what is done at the Batch API of a provider', () => {
     expect(beats).toBe(1);
   });
 
+  it.each(ALL)('is under way on one lane from the beginning of %s to its end', async (name) => {
+    const { run } = await world.start(['a']);
+    const taken: ProviderBatchRun = await world.sent(run);
+    const seen: string[] = [];
+    const whileUnderWay = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+      seen.push('begins');
+      return work().finally(() => seen.push('ends'));
+    };
+    const activities = world.activities({ access: { whileUnderWay } });
+    await activities[name](taken);
+    expect(seen).toEqual(['begins', 'ends']);
+  });
+
   it.each(ALL)('ends %s as cancelled when that is cancelled while the provider says nothing', async (name) => {
     const { run } = await world.start(['a']);
     const controller = new AbortController();
