@@ -48,6 +48,7 @@ import { registerResponsesRoutes } from './routes/responses.ts';
 import { registerUploadRoutes } from './routes/uploads.ts';
 import { ensureHousekeepingSchedule } from './temporal/housekeeping-schedule.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
+import { createUnderWay } from './under-way.ts';
 import { createSendTestWebhook } from './webhooks/send-test.ts';
 
 export interface ApiDeps {
@@ -76,6 +77,12 @@ export interface RunningApi {
 /** Phases of the stop: requests under way are finished within this time, and what is left is cut. */
 const FINISH_REQUESTS_MS = 30_000;
 
+/** When all are cut the port is closed in a moment. */
+const CLOSE_PORT_MS = 2_000;
+
+/** A handler whose connection was cut breaks its call off and notes that its cost is not known, or has its workflow cancelled. */
+const END_HANDLERS_MS = 5_000;
+
 /** Before the port closes `/readyz` answers 503 for this long, so that who looks often goes elsewhere without a refused connection. */
 const LAST_ANSWER_MS = 300;
 
@@ -87,8 +94,10 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   const searchable = await ensureSearchAttributes({ client, log });
   await ensureHousekeepingSchedule({ client, log });
   const { keys, lanes, routes, requests, laneLog } = stores;
+  const underWay = createUnderWay();
   const direct = await startDirectPath({
     ...stores,
+    underWay,
     secretBox,
     dataDir: config.FLATLANE_DATA,
     clock,
@@ -112,7 +121,7 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   // Fastify's own lines say where it listens, which we say ourselves.
   const httpLog = log.child({ part: 'http' }, { level: log.isLevelEnabled('debug') ? 'debug' : 'warn' });
   const publicApp = createApp({ keys, secretBox, log: httpLog, defaultAccess: 'key' });
-  const underWay = countRequests(publicApp);
+  const answers = countRequests(publicApp, underWay);
   registerHealthRoutes(publicApp, { checks, stopping: () => stopping });
   registerModelRoutes(publicApp, { directory });
   const runCompletion = createRunCompletion({
@@ -121,6 +130,7 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
     requests,
     hub,
     internalUrl: () => internalUrl,
+    underWay,
     clock,
     log,
   });
@@ -188,10 +198,11 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   const url = await listen(publicApp, config.FLATLANE_HOST, config.FLATLANE_PORT, 'API');
   batchSweep.startSweep();
   shutdown.add('sweep of lost batches', 5_000, () => batchSweep.stopSweep());
-  shutdown.add('API port', FINISH_REQUESTS_MS, async () => {
+  shutdown.add('handlers of the API', END_HANDLERS_MS, () => underWay.settled());
+  shutdown.add('API port', FINISH_REQUESTS_MS + CLOSE_PORT_MS, async () => {
     stopping = true;
     await sleep(LAST_ANSWER_MS);
-    await closeApp(publicApp, underWay);
+    await closeApp(publicApp, answers, FINISH_REQUESTS_MS - LAST_ANSWER_MS);
   });
   // After all that may fail: a start that ends before it can show the key must not have made it.
   const adminKey = await issueAdminKey({ keys, secretBox, clock }, deps.newAdminKey ?? false);

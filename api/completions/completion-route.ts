@@ -85,6 +85,8 @@ export function registerCompletionRoute<Body extends CompletionBody>(
     reply.raw.once('close', () => {
       if (!reply.raw.writableEnded) gone.abort();
     });
+    // One who has left while the key was looked up: that is told once, and was before.
+    if (reply.raw.destroyed) gone.abort();
     const waitMs = readWait(request.headers['x-flatlane-wait']);
     const allowMetered = request.headers['x-flatlane-allow-metered'] === 'true';
     const permissions = { ...request.caller, allowMetered };

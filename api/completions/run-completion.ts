@@ -20,6 +20,7 @@ import { toText } from '../../core/wire/written-text.ts';
 import type { RequestStore } from '../../store/requests.ts';
 import { storeTrouble } from '../../store/store-trouble.ts';
 import type { completionWorkflow } from '../../workflows/completion.ts';
+import type { UnderWay } from '../under-way.ts';
 import { createChunkDelivery } from './chunk-delivery.ts';
 import { createWatchCompletion } from './watch-completion.ts';
 
@@ -48,6 +49,8 @@ export interface RunCompletionDeps {
   readonly hub: ReplyHub;
   /** The address of this process's internal port. */
   readonly internalUrl: () => string;
+  /** Takes up the cancelling of work that nobody waits for any more. */
+  readonly underWay: Pick<UnderWay, 'add'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -77,7 +80,7 @@ export interface CompletionCall {
  * comes over the reply channel, or from the database when the channel was lost.
  */
 export function createRunCompletion(deps: RunCompletionDeps) {
-  const { client, requests, hub, clock, log } = deps;
+  const { client, requests, hub, underWay, clock, log } = deps;
   const watchCompletion = createWatchCompletion(deps);
 
   /** A request has one workflow in its life, whoever starts it and how often. */
@@ -191,10 +194,11 @@ export function createRunCompletion(deps: RunCompletionDeps) {
       return await replied;
     } catch (error) {
       if ((error instanceof CallerGone || isStartFailed) && call.outlivesCaller !== true) {
-        callOff().catch((cause: unknown) => {
+        const cancelling = callOff().catch((cause: unknown) => {
           if (cause instanceof WorkflowNotFoundError) return;
           log.info({ err: cause, requestId }, 'a completion could not be cancelled');
         });
+        underWay.add(cancelling);
       }
       throw error;
     } finally {

@@ -7,6 +7,7 @@ import { createPriceList } from '../../lanes/prices/price-list.ts';
 import type { LaneLogStore } from '../../store/lane-log.ts';
 import type { LaneDoc, LaneStore } from '../../store/lanes.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
+import type { UnderWay } from '../under-way.ts';
 import type { RunCompletion } from '../completions/run-completion.ts';
 import { createDirectLanes } from './direct-lanes.ts';
 import { keepJournal } from './keep-journal.ts';
@@ -21,6 +22,8 @@ interface DirectPathDeps {
   readonly secretBox: SecretBox;
   /** The folder of everything that must survive. */
   readonly dataDir: string;
+  /** Requests that the stop waits for once their lanes are closed. */
+  readonly underWay: Pick<UnderWay, 'settled'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly shutdown: Shutdown;
@@ -29,9 +32,12 @@ interface DirectPathDeps {
 /** The books are written to the end within this time; with a database that is away longer the journal keeps what is left. */
 const FINISH_BOOKS_MS = 30_000;
 
-/** Puts the direct path together. It stops after the port that it serves: what was answered is written before the end. */
+/**
+ * Puts the direct path together. It stops after the port that it serves: first its lanes, so that every call has come to its end, then
+ * the books, so that what became of it is written, and their journal last.
+ */
 export async function startDirectPath(deps: DirectPathDeps) {
-  const { lanes, laneLog, ledger, secretBox, dataDir, clock, log, shutdown } = deps;
+  const { lanes, laneLog, ledger, secretBox, dataDir, underWay, clock, log, shutdown } = deps;
   const directLanes = createDirectLanes({ lanes, secretBox, clock, log });
   const root = join(dataDir, 'journal');
   const journal = await keepJournal(root, log);
@@ -39,8 +45,11 @@ export async function startDirectPath(deps: DirectPathDeps) {
   const stopRecovery = startRecovery({ root, isOwn: journal.isOwn, write: books.write, log });
   const prices = createPriceList();
   shutdown.add('journal of the direct path', 5_000, () => journal.stop());
-  shutdown.add('key lanes of the api', 5_000, () => directLanes.stop());
   shutdown.add('books of the direct path', FINISH_BOOKS_MS, () => books.stop());
+  shutdown.add('key lanes of the api', 5_000, async () => {
+    await directLanes.stop();
+    await underWay.settled();
+  });
   shutdown.add('recovery of journals', 5_000, stopRecovery);
   const runDirect: RunCompletion = createRunDirect({
     host: directLanes,

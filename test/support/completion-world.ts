@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { expect, vi } from 'vitest';
 import { createRunCompletion, type CompletionCall } from '../../api/completions/run-completion.ts';
+import { createUnderWay } from '../../api/under-way.ts';
 import { createReplyHub } from '../../core/reply-hub.ts';
 import type { ReplyEvent, ReplySink } from '../../core/reply.ts';
 import type { RequestDoc, RequestResult, RequestStore } from '../../store/requests.ts';
@@ -16,10 +17,12 @@ export const OUTCOME = { answered: true, laneId: 'a', attempts: [{}, {}] };
 export function createCompletionWorld() {
   const clock = createMovableClock();
   const hub = createReplyHub('proc_1');
+  const underWay = createUnderWay();
   const docs = new Map<string, RequestDoc>();
   const world = {
     started: [] as { args: unknown[]; workflowId: string }[],
     cancelled: 0,
+    cancel: async (): Promise<void> => undefined,
     start: async (): Promise<void> => undefined,
     watches: 0,
     result: (): Promise<unknown> => new Promise(() => undefined),
@@ -38,7 +41,10 @@ export function createCompletionWorld() {
           world.watches += 1;
           return world.result();
         },
-        cancel: async () => void (world.cancelled += 1),
+        cancel: async () => {
+          await world.cancel();
+          world.cancelled += 1;
+        },
       }),
     },
   } as unknown as Client;
@@ -59,6 +65,7 @@ export function createCompletionWorld() {
     requests,
     hub,
     internalUrl: () => 'http://127.0.0.1:1',
+    underWay,
     clock,
     log: silentLog,
   });
@@ -85,5 +92,5 @@ export function createCompletionWorld() {
     return found;
   };
   const turn = (ms = 0): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
-  return { clock, hub, docs, world, caller, chunks, run, sink, turn };
+  return { clock, hub, underWay, docs, world, caller, chunks, run, sink, turn };
 }

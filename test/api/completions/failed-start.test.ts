@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { MongoServerError } from 'mongodb';
 import { describe, expect, it, vi } from 'vitest';
 import { CallerGone, createRunCompletion, type CompletionCall } from '../../../api/completions/run-completion.ts';
+import { createUnderWay } from '../../../api/under-way.ts';
 import { createReplyHub } from '../../../core/reply-hub.ts';
 import type { RequestStore } from '../../../store/requests.ts';
 import { APP_KEY, createApiWorld } from '../../support/api-world.ts';
@@ -26,6 +27,7 @@ function setUp() {
     eagerStart: true,
     requests: { insertOnce: () => world.insert() } as unknown as RequestStore,
     hub: createReplyHub('proc_1'),
+    underWay: createUnderWay(),
     internalUrl: () => 'http://127.0.0.1:1',
     clock: createMovableClock(),
     log: silentLog,

@@ -201,6 +201,26 @@ describe('a caller who goes away', () => {
     expect(world.watches).toBe(0);
   });
 
+  it('leaves the cancelling to those who wait for what is under way', async () => {
+    const { world, caller, underWay, run, turn } = createCompletionWorld();
+    let cancelled: () => void = () => undefined;
+    world.cancel = () =>
+      new Promise((resolve) => {
+        cancelled = resolve;
+      });
+    const running = run().catch((cause: unknown) => cause);
+    await turn();
+    caller.abort();
+    await running;
+    let isSettled = false;
+    const settled = underWay.settled().then(() => (isSettled = true));
+    await turn();
+    expect(isSettled).toBe(false);
+    cancelled();
+    await settled;
+    expect(world.cancelled).toBe(1);
+  });
+
   it('starts nothing when gone already', async () => {
     const { docs, world, caller, run, turn } = createCompletionWorld();
     caller.abort();
