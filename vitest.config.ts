@@ -27,6 +27,7 @@ const project = {
   expect: { poll: { timeout: 30_000 } },
   restoreMocks: true,
   unstubEnvs: true,
+  setupFiles: 'test/setup/leave-nothing.ts',
 } as const;
 
 export default defineConfig({
