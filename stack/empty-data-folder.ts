@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Logger } from '../core/log.ts';
+import { LockHeldError } from '../core/owned-lock.ts';
 import { lockFolder, stateFolder } from './folder-lock.ts';
 
 /**
@@ -9,7 +10,10 @@ import { lockFolder, stateFolder } from './folder-lock.ts';
  * @throws Error that says who uses the folder; then nothing is removed.
  */
 export async function emptyDataFolder(dataDir: string, log: Logger): Promise<void> {
-  const release = await lockFolder(dataDir, 'stack', log);
+  const release = await lockFolder(dataDir, 'stack', log).catch((refusal: Error) => {
+    if (!(refusal.cause instanceof LockHeldError)) throw refusal;
+    throw new Error(`${dataDir} is in use by ${refusal.cause.holder}. Stop that one first.`, { cause: refusal });
+  });
   try {
     const kept = basename(stateFolder(dataDir));
     const names = (await readdir(dataDir)).filter((name) => name !== kept);

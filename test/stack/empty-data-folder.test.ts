@@ -1,4 +1,5 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { createLogger } from '../../core/log.ts';
@@ -38,7 +39,9 @@ it('makes a folder that is not there', async () => {
 it('touches nothing of a folder that somebody uses', async () => {
   const folder = await createDataFolder();
   const release = await lockFolder(folder, 'stack', log);
-  await expect(emptyDataFolder(folder, log)).rejects.toThrow(`${folder} is in use by process ${process.pid}`);
+  await expect(emptyDataFolder(folder, log)).rejects.toThrow(
+    `${folder} is in use by process ${process.pid} on ${hostname()}. Stop that one first.`,
+  );
   expect(await readdir(folder)).toEqual(expect.arrayContaining(['accounts', 'master.key']));
   await release();
 });
