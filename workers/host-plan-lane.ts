@@ -112,15 +112,23 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
   });
 
   let askAgain: NodeJS.Timeout | undefined;
-  /** Asks for a code until there is one: the owner who signs in waits for nothing else. */
-  const untilOffered = (name: string, ask: () => Promise<void>): void => {
+  let offers = 0;
+  /**
+   * Asks for a code until there is one: the owner who signs in waits for nothing else.
+   * @param since the offers before a try that failed: what has come meanwhile, from wherever, must not be made void
+   */
+  const untilOffered = (name: string, ask: () => Promise<void>, since?: number): void => {
     clearTimeout(askAgain);
     chore(name, async () => {
       if (isHomeLost || isStopped) return;
+      // Signed out, or denied, since.
+      const isOverdue = since !== undefined && (since !== offers || health.state === 'needs_login');
+      if (isOverdue) return;
+      const before = offers;
       try {
         await ask();
       } catch (error) {
-        askAgain = setTimeout(() => untilOffered(name, ask), startAgainMs);
+        if (!isHomeLost && !isStopped) askAgain = setTimeout(() => untilOffered(name, ask, before), startAgainMs);
         throw error;
       }
     });
@@ -129,6 +137,7 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
   const signIn = async (): Promise<void> => {
     const offer = await account.login.start();
     await lanes.setLogin(laneId, offer);
+    offers += 1;
     isStartDue = false;
     log.info({ verificationUrl: offer.verificationUrl }, 'an account waits for its owner to sign in');
   };

@@ -60,7 +60,10 @@ export function createWindowWatch(deps: WindowWatchDeps): WindowWatch {
     if (!verdict.open && mayServe) {
       return health.change('cooling', { until: verdict.until, why: 'the plan’s window is used up' });
     }
-    if (verdict.open && health.state === 'cooling' && (atOnce || now - health.since >= REFUSAL_HOLDS_MS)) {
+    // The windows say nothing of a pause that the upstream asked for.
+    const availability = health.availability();
+    const pauses = !availability.open && availability.backsOff === true;
+    if (verdict.open && health.state === 'cooling' && !pauses && (atOnce || now - health.since >= REFUSAL_HOLDS_MS)) {
       return health.change('ready');
     }
   };

@@ -35,6 +35,9 @@ const KEEP_REQUEST_MS = 24 * 3_600_000;
  */
 const WATCH_WORKFLOW_AFTER_MS = 5_000;
 
+/** A stop waits for this. The client alone would try for twenty seconds while the server is away. */
+const CALL_OFF_LIMIT_MS = 3_000;
+
 /** What the workflow may take past the deadline: telling the caller that there is no answer. */
 const AFTER_DEADLINE_MS = 60_000;
 
@@ -187,7 +190,8 @@ export function createRunCompletion(deps: RunCompletionDeps) {
       // Not before it is started: there would be nothing to cancel, and it would run for nobody.
       await started?.catch(() => undefined);
       // A start that has failed for us may have succeeded at the server.
-      if (isStartAsked) await client.workflow.getHandle(workflowId).cancel();
+      if (!isStartAsked) return;
+      await client.withDeadline(Date.now() + CALL_OFF_LIMIT_MS, () => client.workflow.getHandle(workflowId).cancel());
     };
 
     try {

@@ -3,6 +3,7 @@ import type { PlannedLane } from '../../core/contracts/lane.ts';
 import type { Range } from '../../core/quote/estimate-tokens.ts';
 import { outputTokens, type Basis } from '../../core/quote/from-history.ts';
 import type { ModelMeasure } from '../../core/quote/measure-lines.ts';
+import { costsNoMore } from '../../core/service-tier.ts';
 import type { AnswerFacts } from '../../store/lane-log.ts';
 
 /** One model of a quote, with the lanes that would serve its lines. */
@@ -49,7 +50,10 @@ export function quoteModel(measure: ModelMeasure, { lanes, answers, costMicros }
     };
     const ofLine = (tier: { readonly serviceTier?: string }): number | null =>
       names.map((name) => costMicros(name, { ...usage, ...tier })).find((micros) => micros !== null) ?? null;
-    const ofTiers = Object.entries(tiers).map(([serviceTier, count]) => ({ count, micros: ofLine({ serviceTier }) }));
+    // As the batch itself counts it.
+    const ofTier = (serviceTier: string): number | null =>
+      ofLine({ serviceTier }) ?? (costsNoMore(serviceTier) ? ofLine({}) : null);
+    const ofTiers = Object.entries(tiers).map(([serviceTier, count]) => ({ count, micros: ofTier(serviceTier) }));
     const usual = lines - ofTiers.reduce((sum, { count }) => sum + count, 0);
     const parts = [...ofTiers, ...(usual > 0 ? [{ count: usual, micros: ofLine({}) }] : [])];
     return parts.reduce<number | null>(

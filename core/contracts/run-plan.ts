@@ -71,7 +71,9 @@ export async function runPlan({ plan, deadlineAt, now, pause, serve, wait }: Pla
       await pause(lookAfterMs);
       for (const [laneId, { unavailableUntil, backsOff }] of await wait.look()) {
         outages.set(laneId, unavailableUntil);
-        note(laneId, backsOff === true);
+        // That a lane is busy is not in the database: one that is open there may be out for a moment all the same.
+        if (backsOff === true) passing.add(laneId);
+        else if (unavailableUntil > now()) passing.delete(laneId);
       }
       for (const laneId of openAgain(lanes(), now())) {
         usedUp.delete(laneId);

@@ -30,6 +30,7 @@ export function createCompletionWorld() {
     find: async (): Promise<void> => undefined,
   };
   const client = {
+    withDeadline: (_: number, call: () => Promise<unknown>) => call(),
     workflow: {
       start: async (type: string, options: { args: unknown[]; workflowId: string }) => {
         expect(type).toBe('completionWorkflow');

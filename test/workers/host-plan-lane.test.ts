@@ -40,7 +40,12 @@ const LATER_MS = 10 * START_AGAIN_MS;
 
 /** A hosted account with a real lock, whose process the test has in hand. */
 async function setUp(
-  world: { start?: () => Promise<AccountStatus>; signIn?: () => Promise<LoginOffer>; state?: LaneState } = {},
+  world: {
+    start?: () => Promise<AccountStatus>;
+    status?: AccountStatus;
+    signIn?: () => Promise<LoginOffer>;
+    state?: LaneState;
+  } = {},
 ) {
   const dataDir = await createTemporaryFolder();
   const { log, lines } = keptLog();
@@ -56,7 +61,7 @@ async function setUp(
       return world.start?.() ?? Promise.resolve(READY);
     },
     stop: async () => void (seen.stopped += 1),
-    status: () => READY,
+    status: () => world.status ?? READY,
     onLoginCompleted: () => () => undefined,
     readWindows: async () => UNKNOWN_WINDOWS,
   } as unknown as CodexAccount;
@@ -135,6 +140,28 @@ describe('an account whose start has failed', () => {
     await sleep(LATER_MS);
     expect(seen.started).toBe(1);
     expect(offers).toBe(2);
+  });
+
+  it('keeps the code of its next start, although its owner had asked in vain before', async () => {
+    let offers = 0;
+    const status = { ...READY, state: 'needs_login' } as const;
+    const { doc, seen, lines } = await setUp({
+      state: 'signing_in',
+      start: async () => status,
+      status,
+      signIn: async () => {
+        offers += 1;
+        if (offers === 1) hosted?.refresh({ ...doc, loginWish: doc.loginWish + 1 });
+        // The start, and the owner right after it.
+        if (offers <= 2) throw new Error('OpenAI is away.');
+        return { loginId: 'l', verificationUrl: 'https://x.example', userCode: 'A', expiresAt: 1 };
+      },
+    });
+    await soon(() => expect(lines.join('')).toContain('login wish'));
+    await soon(() => expect(offers).toBe(3));
+    await sleep(LATER_MS);
+    expect(offers).toBe(3);
+    expect(seen.started).toBe(2);
   });
 
   it('is not started again when it was stopped meanwhile', async () => {

@@ -13,7 +13,7 @@ const said = (ordinaryUsageAllowed: boolean | null, resetsAt: number): PlanWindo
   ordinaryUsageAllowed,
 });
 
-function setUp(state: LaneState, until: number | null = null) {
+function setUp(state: LaneState, until: number | null = null, backsOff = false) {
   const clock = createMovableClock();
   const lane = { state, until: until === null ? null : clock.now() + until, since: clock.now() };
   const reads: number[] = [];
@@ -35,7 +35,7 @@ function setUp(state: LaneState, until: number | null = null) {
       availability: () =>
         lane.state === 'ready' || (lane.until !== null && lane.until <= clock.now())
           ? { open: true }
-          : { open: false, why: 'planted' },
+          : { open: false, why: 'planted', ...(backsOff ? { backsOff } : {}) },
       change: async (to, patch) =>
         void Object.assign(lane, { state: to, until: patch?.until ?? null, since: clock.now() }),
     },
@@ -59,6 +59,16 @@ describe('what the backend says of the windows', () => {
     const { clock, lane, watch } = setUp(state, until);
     await watch.apply(said(allowed, clock.now() + 9_000), atOnce);
     expect(lane.state).toBe(expected);
+  });
+
+  it('leaves a lane that was asked to slow down to its pause', async () => {
+    const { clock, lane, watch } = setUp('cooling', 1_200_000, true);
+    clock.advance(60_000);
+    await watch.apply(said(true, clock.now() + 9_000), true);
+    expect(lane.state).toBe('cooling');
+    clock.advance(1_140_000);
+    await watch.apply(said(true, clock.now() + 9_000), false);
+    expect(lane.state).toBe('ready');
   });
 
   it('opens a lane later, once the refusal is a minute old', async () => {

@@ -14,6 +14,7 @@ import { PATIENT } from '../../support/patience.ts';
 function setUp() {
   const world = { asked: 0, calledOff: 0, start: async (): Promise<void> => undefined, insert: async () => true };
   const client = {
+    withDeadline: (_: number, call: () => Promise<unknown>) => call(),
     workflow: {
       start: () => {
         world.asked += 1;

@@ -22,6 +22,7 @@ describe('the price of a model’s lines', () => {
   it.each([
     ['is what is listed', ['auto', undefined], 6],
     ['has each tier at its own price', [undefined, 'priority', 'priority'], 15],
+    ['is the listed one at a tier that costs no more', [undefined, 'flex'], 6],
     ['is unknown where that of one line is', [undefined, 'scale'], null],
   ] as const)('%s', (_, tiers, micros) => {
     expect(quote(tiers)).toEqual(micros === null ? null : { low: micros, high: micros });

@@ -121,6 +121,24 @@ describe('a request that waits', () => {
     },
   );
 
+  it('is not told of windows alone when a lane was only busy', async () => {
+    const opensAt = START + 30_000;
+    let runsOut = opensAt;
+    const { end, served } = await run({
+      plan: [plantLane('busy'), out('a', 30_000)],
+      waitMs: 40_000,
+      // That a lane is busy, the database does not know.
+      seen: () => ({ busy: 0, a: runsOut }),
+      fails: (laneId) => {
+        if (laneId === 'busy') return plantFailure('lane_unavailable');
+        runsOut = START + 2 * HOUR;
+        return plantFailure('window_exhausted', { unavailableUntil: runsOut });
+      },
+    });
+    expect(served.at(-1)).toBe('a at 30000');
+    expect(end).toMatchObject({ told: { failure: { class: 'lane_unavailable' } } });
+  });
+
   it('asks no lane while all are out, however often it looks', async () => {
     const { served, pauses } = await run({
       plan: [out('a', 2 * HOUR)],

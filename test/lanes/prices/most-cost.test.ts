@@ -99,6 +99,8 @@ describe('what an attempt counts as spent', () => {
     ['a refused connection', failed('broken', { reachedUpstream: false }), null, 0],
     ['an HTTP error', failed('overloaded', { upstreamStatus: 503 }), null, 0],
     ['a refusal of the request', failed('caller_fault'), null, 0],
+    ['a limit that is told inside a 200', failed('rate_limited', { upstreamStatus: 200 }), null, 0],
+    ['one that is told behind the begin of an answer', failed('rate_limited', { mayBeBilled: true }), null, 100],
     ['a refusal in the middle of the answer', failed('caller_fault', { mayBeBilled: true }), null, 100],
     ['a connection that was lost on the way', failed('broken'), null, 100],
     ['a broken answer', failed('broken', { upstreamStatus: 200 }), null, 100],
