@@ -55,13 +55,13 @@ export function createWindowWatch(deps: WindowWatchDeps): WindowWatch {
     const now = clock.now();
     const verdict = usageVerdict(windows, now);
     if (verdict === undefined) return;
+    const availability = health.availability();
     // A hold that is under way stands: read anew every few minutes, one without a known reset would never end in a probe.
-    const mayServe = health.state === 'ready' || (health.state === 'cooling' && health.availability().open);
+    const mayServe = health.state === 'ready' || (health.state === 'cooling' && availability.open);
     if (!verdict.open && mayServe) {
       return health.change('cooling', { until: verdict.until, why: 'the plan’s window is used up' });
     }
     // The windows say nothing of a pause that the upstream asked for.
-    const availability = health.availability();
     const pauses = !availability.open && availability.backsOff === true;
     if (verdict.open && health.state === 'cooling' && !pauses && (atOnce || now - health.since >= REFUSAL_HOLDS_MS)) {
       return health.change('ready');

@@ -87,11 +87,12 @@ export async function openGroupSpend(
   const allowed = new Map(most.slice(0, admitted).map(({ line, micros }) => [line, micros]));
   const heldMicros = [...allowed.values()].reduce((total, micros) => total + micros, 0);
   const next = most[admitted];
-  const noRoom = next && whyNoRoom(await batchSpend.find(batchId), hold, next.micros, clock.now());
   // Their tier has a price that nobody knows: as with a model's, they go out where there is no limit, and nothing is held.
   const known = new Set(most.map(({ line }) => line));
   const unpriced = new Set(open.map(({ line }) => line).filter((line) => !known.has(line)));
-  const isLimited = unpriced.size > 0 && (await batchSpend.find(batchId)).maxMicros !== null;
+  const spend = next === undefined && unpriced.size === 0 ? undefined : await batchSpend.find(batchId);
+  const noRoom = next && spend && whyNoRoom(spend, hold, next.micros, clock.now());
+  const isLimited = spend !== undefined && spend.maxMicros !== null;
   const stopRenewing = admitted > 0 ? keepHoldAlive(deps, batchId, hold) : undefined;
   let spentMicros = 0;
   return {
