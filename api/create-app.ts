@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
+import { fastify, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { ApiError } from '../core/errors.ts';
 import { newRequestId } from '../core/ids.ts';
 import type { Logger } from '../core/log.ts';
@@ -9,6 +9,7 @@ import type { KeyStore } from '../store/keys.ts';
 import { registerAuthentication, type Access } from './plugins/authenticate.ts';
 import { answerError, registerErrorHandling } from './plugins/handle-errors.ts';
 import { answerUnparsed, refuseOddRequests, refuseWhileClosing } from './plugins/refuse-early.ts';
+import { RequestLog } from './request-log.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -38,7 +39,7 @@ export function createApp({ keys, secretBox, log, defaultAccess }: CreateAppDeps
   const base: FastifyBaseLogger = log;
   const app = fastify({
     loggerInstance: base,
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new RequestLog(),
     genReqId: newRequestId,
     bodyLimit: DEFAULT_BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
-import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Logger } from '../core/log.ts';
 import type { ReplyHub } from '../core/reply-hub.ts';
 import { REPLY_PROCESS_HEADER, type ReplyEvent } from '../core/reply.ts';
 import { splitLines } from '../core/wire/line-splitter.ts';
+import { RequestLog } from './request-log.ts';
 
 /** A whole answer is one line: JSON in JSON, so up to twice the longest answer of a lane. */
 const MAX_EVENT_BYTES = 128 * 1024 * 1024;
@@ -17,7 +18,7 @@ export function createInternalApp(hub: ReplyHub, logger: Logger): FastifyInstanc
   const base: FastifyBaseLogger = logger;
   const app = fastify({
     loggerInstance: base,
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new RequestLog(),
     requestTimeout: 0,
   });
   app.removeAllContentTypeParsers();

@@ -79,8 +79,10 @@ export function createFileBytes(db: Db) {
           });
         }
         await new Promise<void>((resolve, reject) => {
+          // The callback of `end` is called for a failure as well, before the event, and the last piece is stored in there.
           upload.once('error', reject);
-          upload.end(() => resolve());
+          upload.once('finish', () => resolve());
+          upload.end();
         });
       } catch (cause) {
         upload.destroy();

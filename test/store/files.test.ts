@@ -67,6 +67,16 @@ describe('bytes of files', () => {
     await expect(readRange('broken')).rejects.toThrow('gone');
   });
 
+  it.each([
+    ['the last piece', 'bodies.chunks', { files_id: 'refused', n: 2 }],
+    ['the end', 'bodies.files', { _id: 'refused' as never, length: 0, chunkSize: 261_120 }],
+  ])('throws what the database says to %s, and leaves nothing', async (_, collection, inTheWay) => {
+    await database.db.collection(collection).insertOne(inTheWay);
+    await expect(world.files.bytes.write('refused', stream(content, 65_536))).rejects.toThrow('duplicate key');
+    expect(await storedPieces('refused')).toBe(0);
+    expect(await world.files.bytes.has('refused')).toBe(false);
+  });
+
   it('removes bytes, also twice', async () => {
     await world.files.bytes.write('removed', stream(content, 65_536));
     expect(await storedPieces('removed')).toBe(3);
