@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MongoNetworkError, MongoServerSelectionError } from 'mongodb';
+import { MongoAPIError } from 'mongodb';
+import { storeTrouble } from './store-trouble.ts';
 
 /**
  * A read in the middle of a stream waits this long for its database: whoever reads can't ask for the rest alone. The driver
@@ -19,7 +20,7 @@ export async function readAgain<T>(read: () => Promise<T>, waitsMs = WAITS_MS): 
     try {
       return await read();
     } catch (error) {
-      const isAway = error instanceof MongoNetworkError || error instanceof MongoServerSelectionError;
+      const isAway = storeTrouble(error) === 'away' && !(error instanceof MongoAPIError);
       if (!isAway || performance.now() + PAUSE_MS > givesUpAt) throw error;
       await sleep(PAUSE_MS);
     }

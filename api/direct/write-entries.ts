@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../core/log.ts';
 import type { LaneLogStore } from '../../store/lane-log.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
-import { isRefused, storeTrouble } from '../../store/store-trouble.ts';
+import { isRefused, namesDocument, storeTrouble } from '../../store/store-trouble.ts';
 import type { DirectEntry } from './direct-entry.ts';
 
 interface WriteEntriesDeps {
@@ -19,7 +19,7 @@ const TRIES_TOGETHER = 5;
 
 /**
  * Writes entries to the database. One that it refuses must not hold up the others: it is set aside, with all that it says in the log
- * of this process, when the database says that it is the entry's fault, or takes others while it refuses this one again.
+ * of this process, when the database says that it is the entry's fault, or takes others while it refuses this very one again.
  */
 export function createWriteEntries({ laneLog, ledger, log }: WriteEntriesDeps) {
   let failures = 0;
@@ -36,7 +36,10 @@ export function createWriteEntries({ laneLog, ledger, log }: WriteEntriesDeps) {
 
   const isAtFault = (entry: DirectEntry, error: unknown): boolean => {
     const before = refusedAt.get(entry);
-    if (isRefused(error) || (before !== undefined && taken > before)) return true;
+    if (isRefused(error)) return true;
+    // What fails as a whole may be the database, away again since it took the others.
+    if (!namesDocument(error)) return false;
+    if (before !== undefined && taken > before) return true;
     if (before === undefined) refusedAt.set(entry, taken);
     return false;
   };

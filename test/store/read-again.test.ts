@@ -16,9 +16,13 @@ function readThrough(...failures: readonly Error[]): { read: () => Promise<strin
 
 describe('readAgain', () => {
   it('reads until the database answers', async () => {
-    const { read, tries } = readThrough(new MongoNetworkError('gone'), new MongoNetworkError('refused'));
+    const { read, tries } = readThrough(
+      new MongoNetworkError('gone'),
+      new MongoServerError({ message: 'the server is in quiesce mode', code: 91 }),
+      new MongoServerError({ message: 'operation was interrupted', code: 11_602 }),
+    );
     await expect(readAgain(read)).resolves.toBe('read');
-    expect(tries()).toBe(3);
+    expect(tries()).toBe(4);
   });
 
   it.each([

@@ -123,8 +123,8 @@ describe('the books of the direct path', () => {
 });
 
 describe('an entry of the books that can’t be written', () => {
-  const refusal = (): Error =>
-    new MongoBulkWriteError({ message: 'refused', writeErrors: [{ code: 121 }] } as never, {} as never);
+  const refusal = (code = 121): Error =>
+    new MongoBulkWriteError({ message: 'refused', writeErrors: [{ code }] } as never, {} as never);
   const setAside = (lines: readonly string[]): unknown[] =>
     lines
       .filter((line) => line.includes('can’t be written'))
@@ -143,7 +143,7 @@ describe('an entry of the books that can’t be written', () => {
   });
 
   it('is set aside also for a reason that nobody knows, once others are taken while it is refused', async () => {
-    const { books, groups, lines } = plantBooks(0, (id) => (id === 'bad' ? new Error('who knows') : undefined));
+    const { books, groups, lines } = plantBooks(0, (id) => (id === 'bad' ? refusal(8) : undefined));
     books.add(entry('bad'));
     // Alone it may be the database that is at fault.
     await sleep(3_500);
@@ -152,6 +152,23 @@ describe('an entry of the books that can’t be written', () => {
     await books.stop();
     expect(groups).toEqual([['a']]);
     expect(setAside(lines)).toEqual([entry('bad')]);
+  });
+
+  it('is none while the database says nothing of it, though others are taken meanwhile', async () => {
+    let isFailing = true;
+    const { books, groups, kept, lines } = plantBooks(0, (id) =>
+      id === 'a' && isFailing ? new Error('who knows') : undefined,
+    );
+    books.add(entry('a'));
+    await sleep(3_500);
+    books.add(entry('b'));
+    await expect.poll(() => groups).toEqual([['b']]);
+    await sleep(1_000);
+    expect([...kept]).toEqual(['a']);
+    isFailing = false;
+    await books.stop();
+    expect(groups).toEqual([['b'], ['a']]);
+    expect(setAside(lines)).toEqual([]);
   });
 
   it('is none while the database refuses all of them, whatever it says', async () => {
