@@ -14,6 +14,7 @@ import { attemptLane, recordOf } from '../../lanes/policy/attempt-lane.ts';
 import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
 import { costsOf, type CostMicros } from '../../lanes/prices/costs.ts';
 import { CallerGone, type CompletionCall } from '../completions/run-completion.ts';
+import type { UnderWay } from '../under-way.ts';
 import { failedEntry, servedEntry } from './direct-entry.ts';
 import type { WriteBehind } from './write-behind.ts';
 
@@ -21,6 +22,7 @@ export interface RunDirectDeps {
   readonly host: LaneHost;
   readonly books: Pick<WriteBehind, 'add' | 'admit'>;
   readonly costMicros: CostMicros;
+  readonly underWay: Pick<UnderWay, 'add'>;
   readonly clock: Clock;
 }
 
@@ -86,7 +88,7 @@ interface AttemptPlace {
 
 /** One attempt, and its entry in the books where it ends the request. */
 async function serveOn(
-  { host, books, costMicros, clock }: RunDirectDeps,
+  { host, books, costMicros, underWay, clock }: RunDirectDeps,
   call: CompletionCall,
   lane: PlannedLane,
   { previous, deadlineAt, isLastLane }: AttemptPlace,
@@ -112,6 +114,8 @@ async function serveOn(
       stream,
       ...tried,
       onChunk: async (json) => void (await call.onChunk({ type: 'chunk', json, laneId, laneAlias, attempts: attempt })),
+      // While the database is away the lane's new state waits for it, and what is paid must be in the journal before that.
+      onReport: (reporting) => underWay.add(reporting),
     },
     call.signal,
   );

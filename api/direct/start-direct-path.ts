@@ -22,8 +22,8 @@ interface DirectPathDeps {
   readonly secretBox: SecretBox;
   /** The folder of everything that must survive. */
   readonly dataDir: string;
-  /** Requests that the stop waits for once their lanes are closed. */
-  readonly underWay: Pick<UnderWay, 'settled'>;
+  /** Requests, and what they say of lanes: the stop waits for them once the lanes are closed. */
+  readonly underWay: UnderWay;
   readonly clock: Clock;
   readonly log: Logger;
   readonly shutdown: Shutdown;
@@ -55,6 +55,7 @@ export async function startDirectPath(deps: DirectPathDeps) {
     host: directLanes,
     books,
     costMicros: (model, usage) => prices.costMicros(model, usage),
+    underWay,
     clock,
   });
   return {

@@ -35,6 +35,11 @@ export interface LaneTry {
   readonly heldBack?: () => Promise<{ readonly why: string; readonly until: number } | undefined>;
   /** Called as it goes out: from here on it may have been paid for, whatever comes of it. */
   readonly onSent?: () => void;
+  /**
+   * Is given what tells the lane of the outcome, and is to wait for it; the attempt then does not. This process knows at once, the
+   * database as soon as it answers. Whoever goes by what the database says of lanes leaves this out.
+   */
+  readonly onReport?: (reporting: Promise<void>) => void;
 }
 
 /**
@@ -75,8 +80,9 @@ export async function attemptLane(
       signal,
       onChunk: (chunkJson) => call.onChunk(chunkJson),
     });
-    if (outcome.ok) await hosted.reportAnswer();
-    else await hosted.reportFailure(outcome.failure);
+    const reporting = outcome.ok ? hosted.reportAnswer() : hosted.reportFailure(outcome.failure);
+    if (call.onReport === undefined) await reporting;
+    else call.onReport(reporting);
     return outcome;
   } finally {
     release();

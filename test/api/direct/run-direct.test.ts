@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CallerGone, type CompletionCall } from '../../../api/completions/run-completion.ts';
 import { createRunDirect } from '../../../api/direct/run-direct.ts';
 import type { DirectEntry } from '../../../api/direct/direct-entry.ts';
+import { createUnderWay } from '../../../api/under-way.ts';
 import { systemClock } from '../../../core/clock.ts';
 import type { AttemptFailure } from '../../../core/contracts/failure.ts';
 import type { LaneCall, LaneOutcome } from '../../../core/lane-port.ts';
@@ -48,8 +49,9 @@ function plantWorld(answers: Record<string, Answer[]>, own: Partial<HostedLane> 
     add: (entry: DirectEntry): void => void entries.push(entry),
     admit: () => (world.hasRoom ? true : Promise.resolve(false)),
   };
-  const runDirect = createRunDirect({ host, books, costMicros: () => 7, clock: systemClock });
-  return { ...world, world, runDirect };
+  const underWay = createUnderWay();
+  const runDirect = createRunDirect({ host, books, costMicros: () => 7, underWay, clock: systemClock });
+  return { ...world, world, underWay, runDirect };
 }
 
 const request = (more: Partial<CompletionCall> = {}): CompletionCall => ({
@@ -88,6 +90,26 @@ describe('the direct path', () => {
       attempts: [{ laneId: 'a', attempt: 1, outcome: 'answered', reachedUpstream: true }],
     });
     expect(reported).toEqual(['a answered', 'a released']);
+  });
+
+  it('has its entry, and its end, before the database knows what it says of the lanes, and a stop waits for that', async () => {
+    const kept: (() => void)[] = [];
+    const report = (): Promise<void> => new Promise((resolve) => kept.push(resolve));
+    const { runDirect, entries, underWay } = plantWorld(
+      { a: [fails(plantFailure('unauthorized'))], b: [ANSWER] },
+      { reportAnswer: report, reportFailure: report },
+    );
+    const ended = runDirect(request());
+    await expect.poll(() => entries.length, { timeout: 5_000 }).toBe(1);
+    expect(await ended).toMatchObject({ type: 'done', meta: { laneId: 'b' } });
+    expect(kept).toHaveLength(2);
+    let isSettled = false;
+    const settled = underWay.settled().then(() => (isSettled = true));
+    kept[0]?.();
+    await new Promise(setImmediate);
+    expect(isSettled).toBe(false);
+    kept[1]?.();
+    await settled;
   });
 
   it("takes a lane's own prices where it has some", async () => {
