@@ -54,7 +54,7 @@ export async function takeOwnedLock(target: string, onLost: (cause: Error) => vo
     onLost(cause);
   };
   // All that follows is done by one process at a time: of two that see a dead owner, one would remove the other's new lock.
-  const releaseGuard = await lock(`${target}.guard`, GUARD);
+  const guard = await takeGuard(target);
   try {
     const present = await access(`${target}.lock`).then(
       () => true,
@@ -63,6 +63,8 @@ export async function takeOwnedLock(target: string, onLost: (cause: Error) => vo
     const owner = present ? await readOwner(ownerFile) : null;
     if (owner?.host === hostname()) {
       if (!(await isSoonDead(owner, path))) throw new LockHeldError(target, owner, undefined);
+      // Whoever has the guard by now has seen the same dead owner, and what is there may be theirs.
+      if (guard.isLost()) throw new LockHeldError(target, null, undefined);
       await rm(`${target}.lock`, { recursive: true, force: true });
     }
     const release = await lock(target, { realpath: false, stale: STALE_MS, update: UPDATE_MS, onCompromised }).catch(
@@ -71,16 +73,41 @@ export async function takeOwnedLock(target: string, onLost: (cause: Error) => vo
       },
     );
     held.add(path);
-    const self: Owner = { pid: process.pid, host: hostname(), startedAt: readStartTime(process.pid) };
-    await writeFile(ownerFile, JSON.stringify(self), { mode: 0o600 });
+    try {
+      const self: Owner = { pid: process.pid, host: hostname(), startedAt: readStartTime(process.pid) };
+      await writeFile(ownerFile, JSON.stringify(self), { mode: 0o600 });
+    } catch (error) {
+      // Nobody has its release: it would be kept fresh as long as this process lives, and refuse that one too.
+      held.delete(path);
+      await release().catch(() => undefined);
+      throw error;
+    }
     return async () => {
       // While the lock is still ours: a next owner that is killed before it has written its name must not seem to be this one.
       if (held.delete(path)) await rm(ownerFile, { force: true });
       await release();
     };
   } finally {
-    await releaseGuard();
+    await guard.release();
   }
+}
+
+interface Guard {
+  /** Whether another process may have it by now, as after a sleep of the machine. */
+  readonly isLost: () => boolean;
+  /** Never throws: what it guards is done, and a guard that stays is soon stale. */
+  readonly release: () => Promise<void>;
+}
+
+async function takeGuard(target: string): Promise<Guard> {
+  let isTakenAway = false;
+  const release = await lock(`${target}.guard`, { ...GUARD, onCompromised: () => (isTakenAway = true) });
+  const takenAt = Date.now();
+  return {
+    // The clock tells it before the guard is looked at again, to a process that was stopped.
+    isLost: () => isTakenAway || Date.now() - takenAt >= GUARD.stale,
+    release: () => release().catch(() => undefined),
+  };
 }
 
 async function readOwner(file: string): Promise<Owner | null> {
