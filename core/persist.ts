@@ -7,8 +7,8 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 
 /**
- * Writes what an attempt came to, again and again while the database is away: giving up costs another upstream attempt.
- * `write` must be safe to repeat.
+ * Writes what an attempt came to, or what it holds, again and again while the database is away: giving up costs another upstream
+ * attempt, or counts money as spent that was not. `write` must be safe to repeat.
  * @throws the last error after two minutes
  */
 export async function persist<T>(log: Logger, write: () => Promise<T>): Promise<T> {
@@ -18,7 +18,7 @@ export async function persist<T>(log: Logger, write: () => Promise<T>): Promise<
       return await write();
     } catch (error) {
       if (performance.now() + pauseMs > givesUpAt) throw error;
-      log.warn({ err: error, pauseMs }, 'could not store an outcome; trying again');
+      log.warn({ err: error, pauseMs }, 'the database did not answer an attempt; trying again');
       await sleep(pauseMs);
     }
   }

@@ -90,7 +90,9 @@ export async function openGroupSpend(
   // Their tier has a price that nobody knows: as with a model's, they go out where there is no limit, and nothing is held.
   const known = new Set(most.map(({ line }) => line));
   const unpriced = new Set(open.map(({ line }) => line).filter((line) => !known.has(line)));
-  const spend = next === undefined && unpriced.size === 0 ? undefined : await batchSpend.find(batchId);
+  const isRead = next !== undefined || unpriced.size > 0;
+  // A delivery that ends here has sent nothing, and the next one would count all that it holds as spent.
+  const spend = isRead ? await persist(log, () => batchSpend.find(batchId)) : undefined;
   const noRoom = next && spend && whyNoRoom(spend, hold, next.micros, clock.now());
   const isLimited = spend !== undefined && spend.maxMicros !== null;
   const stopRenewing = admitted > 0 ? keepHoldAlive(deps, batchId, hold) : undefined;
@@ -116,7 +118,7 @@ interface PricedLine {
 
 /** Holds what the first of the lines may cost, as many as there is room for, and says how many. */
 async function holdAsMany(
-  { batchSpend, clock }: Pick<GroupSpendDeps, 'batchSpend' | 'clock'>,
+  { batchSpend, clock, log }: Pick<GroupSpendDeps, 'batchSpend' | 'clock' | 'log'>,
   batchId: string,
   hold: string,
   micros: readonly number[],
@@ -124,8 +126,9 @@ async function holdAsMany(
   const sum = (count: number): number => micros.slice(0, count).reduce((total, one) => total + one, 0);
   let fits = micros.length;
   for (let tries = 0; fits > 0 && tries < TRIES; tries++) {
-    if (await batchSpend.hold(batchId, hold, sum(fits), clock.now())) return fits;
-    const { roomMicros } = await batchSpend.find(batchId);
+    const wanted = sum(fits);
+    if (await persist(log, () => batchSpend.hold(batchId, hold, wanted, clock.now()))) return fits;
+    const { roomMicros } = await persist(log, () => batchSpend.find(batchId));
     fits = micros.findLastIndex((_, index) => sum(index + 1) <= roomMicros) + 1;
   }
   return 0;

@@ -4,6 +4,7 @@ import { createServeLines, type ServeLinesDeps } from '../../activities/serve/se
 import type { LineResult, ServeLinesInput } from '../../core/contracts/batch.ts';
 import { newSpend, type BatchSpend } from '../../core/contracts/batch-spend.ts';
 import { systemClock } from '../../core/clock.ts';
+import { createLogger } from '../../core/log.ts';
 import type { LaneCall, LaneOutcome, TokenUsage } from '../../core/lane-port.ts';
 import { plantLane } from './planted.ts';
 
@@ -29,6 +30,8 @@ export function setUpLines(
     failHeldBack: false,
     spend: { ...newSpend(null), ...spend },
     settled: [] as { hold: string; held: number; spent: number }[],
+    /** Answers that are lost although the database did as it was asked, such as `hold 2`: its second one to that. */
+    lost: new Set<string>(),
     ledger: [] as { _id: string; costMicros: number | null }[],
   };
   const rows = [1, 2, 3, 4, 5, 6].map((line) => ({
@@ -38,8 +41,15 @@ export function setUpLines(
     body: { model: 'm', line, max_tokens: 1, ...(line === 2 ? { service_tier: tier } : {}) },
     bodyText: '',
   }));
+  const asked = { find: 0, hold: 0 };
+  const answer = <Answer>(what: keyof typeof asked, value: Answer): Answer => {
+    asked[what] += 1;
+    if (world.lost.has(`${what} ${asked[what]}`)) throw new Error('the answer is lost');
+    return value;
+  };
   const deps = {
     clock: systemClock,
+    log: createLogger('silent', 'test'),
     chunkReader: { read: async () => rows },
     results: { outcomes: async () => world.outcomes.map((line) => ({ line })) },
     recorder: {
@@ -53,13 +63,14 @@ export function setUpLines(
       return world.heldBack;
     },
     batchSpend: {
-      find: async () => world.spend,
+      find: async () => answer('find', world.spend),
       hold: async (_: string, hold: string, micros: number, aliveAt: number) => {
-        if (world.spend.roomMicros < micros) return false;
+        if (Object.hasOwn(world.spend.holds, hold)) return answer('hold', true);
+        if (world.spend.roomMicros < micros) return answer('hold', false);
         const holds = { ...world.spend.holds, [hold]: micros };
         const roomMicros = world.spend.roomMicros - micros;
         world.spend = { ...world.spend, roomMicros, holds, aliveAt: { ...world.spend.aliveAt, [hold]: aliveAt } };
-        return true;
+        return answer('hold', true);
       },
       settle: async (_: string, hold: string, held: number, spent: number) => {
         world.settled.push({ hold, held, spent });

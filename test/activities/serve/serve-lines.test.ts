@@ -94,6 +94,15 @@ describe('the money of lines on a metered lane', () => {
     expect(world.settled).toMatchObject([{ held: 20, spent: 18 }]);
   });
 
+  it.each(['hold 2', 'find 1', 'find 2'])('is the same when an answer of the database is lost: %s', async (lost) => {
+    const { world, called, run } = setUpLines(async () => answered, 1, { maxMicros: 25, roomMicros: 25 });
+    world.lost.add(lost);
+    const results = await run();
+    expect(called).toEqual(['batch_a:000001', 'batch_a:000002']);
+    expect(results[2]).toMatchObject({ failure: { class: 'lane_unavailable', reachedUpstream: false } });
+    expect(world.settled).toMatchObject([{ held: 20, spent: 18 }]);
+  });
+
   it.each([
     ['nothing is held that could come back', {}, 'consent_spent'],
     ['others hold what could come back', { [`${Date.now()}-1-1-r-1`]: 10 }, 'lane_unavailable'],
