@@ -8,6 +8,22 @@ export function createBatchSpendStore(db: Db) {
   const batches = db.collection<BatchDoc>('batches');
   const find = async (batchId: string): Promise<BatchSpend> =>
     (await batches.findOne({ _id: batchId }, { projection: { spend: 1 } }))?.spend ?? newSpend(null);
+  const end = async (
+    batchId: string,
+    hold: string,
+    heldMicros: number,
+    spentMicros: number,
+    stands: Readonly<Record<string, unknown>> = {},
+  ): Promise<boolean> => {
+    const { matchedCount } = await batches.updateOne(
+      { _id: batchId, [`spend.holds.${hold}`]: { $exists: true }, ...stands },
+      {
+        $inc: { 'spend.roomMicros': heldMicros - spentMicros, 'spend.paidMicros': spentMicros },
+        $unset: { [`spend.holds.${hold}`]: '', [`spend.aliveAt.${hold}`]: '' },
+      },
+    );
+    return matchedCount === 1;
+  };
 
   return {
     find,
@@ -35,7 +51,7 @@ export function createBatchSpendStore(db: Db) {
       return matchedCount === 1 || Object.hasOwn((await find(batchId)).holds, hold);
     },
 
-    /** Notes that the attempt that holds an amount is alive. False when its hold was ended. */
+    /** Notes that the attempt that holds an amount is alive, or that another one has taken it over. False when the hold was ended. */
     async renew(batchId: string, hold: string, aliveAt: number): Promise<boolean> {
       const { matchedCount } = await batches.updateOne(
         { _id: batchId, [`spend.holds.${hold}`]: { $exists: true } },
@@ -44,37 +60,24 @@ export function createBatchSpendStore(db: Db) {
       return matchedCount === 1;
     },
 
+    /** Ends a hold with what was spent of it. False when it was ended before: what was spent is counted once. */
+    settle: (batchId: string, hold: string, heldMicros: number, spentMicros: number): Promise<boolean> =>
+      end(batchId, hold, heldMicros, spentMicros),
+
     /**
      * Ends the hold of an attempt that is taken for dead, as if all of it was spent. False when it was ended before, or the attempt has
      * given a sign of life since.
      * @param aliveAt the sign of life after which it is taken for dead; undefined for none
      */
-    async settleDead(batchId: string, hold: string, heldMicros: number, aliveAt: number | undefined): Promise<boolean> {
-      const { matchedCount } = await batches.updateOne(
-        {
-          _id: batchId,
-          [`spend.holds.${hold}`]: { $exists: true },
-          [`spend.aliveAt.${hold}`]: aliveAt ?? { $exists: false },
-        },
-        {
-          $inc: { 'spend.paidMicros': heldMicros },
-          $unset: { [`spend.holds.${hold}`]: '', [`spend.aliveAt.${hold}`]: '' },
-        },
-      );
-      return matchedCount === 1;
-    },
+    settleDead: (batchId: string, hold: string, heldMicros: number, aliveAt: number | undefined): Promise<boolean> =>
+      end(batchId, hold, heldMicros, heldMicros, { [`spend.aliveAt.${hold}`]: aliveAt ?? { $exists: false } }),
 
-    /** Ends a hold with what was spent of it. False when it was ended before: what was spent is counted once. */
-    async settle(batchId: string, hold: string, heldMicros: number, spentMicros: number): Promise<boolean> {
-      const { matchedCount } = await batches.updateOne(
-        { _id: batchId, [`spend.holds.${hold}`]: { $exists: true } },
-        {
-          $inc: { 'spend.roomMicros': heldMicros - spentMicros, 'spend.paidMicros': spentMicros },
-          $unset: { [`spend.holds.${hold}`]: '', [`spend.aliveAt.${hold}`]: '' },
-        },
-      );
-      return matchedCount === 1;
-    },
+    /**
+     * Ends the hold of an attempt that has spent nothing. False when it was ended before, or somebody else has taken it over.
+     * @param aliveAt the attempt's own last sign of life
+     */
+    giveBack: (batchId: string, hold: string, heldMicros: number, aliveAt: number): Promise<boolean> =>
+      end(batchId, hold, heldMicros, 0, { [`spend.aliveAt.${hold}`]: aliveAt }),
 
     /**
      * Sets the limit of a batch that is not over; what is paid and held stays counted, and the change is. Null when it is over.

@@ -1,25 +1,23 @@
 import type { ProviderBatchTry, SubmittedBatch } from '../../core/contracts/provider-batch.ts';
 import { providerHold, providerMarker } from '../../core/contracts/provider-run.ts';
-import type { Logger } from '../../core/log.ts';
 import { PROVIDER_OPERATIONS } from '../../lanes/openai/provider-operation.ts';
 import { ProviderRefusalError } from '../../lanes/openai/provider-batches.ts';
 import { toBatchBody } from '../../lanes/openai/request-body.ts';
 import type { BatchResultStore } from '../../store/batch-results.ts';
-import type { BatchSpendStore } from '../../store/batch-spend.ts';
 import type { BatchStore } from '../../store/batches.ts';
 import type { ChunkReader, ChunkRow } from '../batch/load-chunk.ts';
 import type { ProviderRunStore } from '../../store/provider-runs.ts';
 import { findMade, noteMade, type FindMadeDeps } from './find-made.ts';
 import { lineId, mostAtProvider, type ProviderLane } from './provider-run.ts';
+import { takeHold, type TakeHoldDeps } from './take-hold.ts';
 
-export interface SubmitProviderBatchDeps extends FindMadeDeps {
+export interface SubmitProviderBatchDeps extends FindMadeDeps, TakeHoldDeps {
   readonly providerLane: ProviderLane;
   readonly providerRuns: Pick<ProviderRunStore, 'begin' | 'made' | 'noteMade'>;
   readonly batches: Pick<BatchStore, 'find'>;
   readonly results: Pick<BatchResultStore, 'outcomes'>;
-  readonly spend: Pick<BatchSpendStore, 'find' | 'hold' | 'settle'>;
+  readonly spend: TakeHoldDeps['spend'];
   readonly chunkReader: ChunkReader;
-  readonly log: Logger;
   /** Says that the work goes on, with the chunks done so far. May throw to end it. */
   readonly checkIn: (chunksDone: number) => void;
 }
@@ -30,7 +28,7 @@ export interface SubmitProviderBatchDeps extends FindMadeDeps {
  * @throws Error when the provider can't be reached
  */
 export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
-  const { providerLane, batches, spend, log } = deps;
+  const { providerLane, batches, log } = deps;
 
   return async function submitProviderBatch(run: ProviderBatchTry): Promise<SubmittedBatch> {
     const { batchId, lane } = run;
@@ -46,10 +44,8 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
     if (micros === null && batch.spend.maxMicros !== null) return { sent: false, why: 'no price is known' };
     // Before anything is paid: a run that nobody knows of would go on unseen after its batch was begun anew.
     if (!(await begin(deps, run))) return { sent: false, why: 'it is over, or another run of the batch is not' };
-    const hold = providerHold(run);
-    const isOurs = !Object.hasOwn((await spend.find(batchId)).holds, hold);
-    if (!(await spend.hold(batchId, hold, micros ?? 0)))
-      return { sent: false, why: 'the limit of the batch is too low' };
+    const hold = await takeHold(deps, batchId, providerHold(run), micros ?? 0);
+    if (hold === undefined) return { sent: false, why: 'the limit of the batch is too low' };
     let isAsked = false;
     const onUploaded = (): void => {
       deps.checkIn(run.endChunk - run.firstChunk);
@@ -67,9 +63,9 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
       return { sent: true, providerBatchId: id };
     } catch (error) {
       const isRefused = error instanceof ProviderRefusalError && error.status < 500;
-      // Else there may be a batch that nobody has told us of, of this delivery or of the one whose hold was found here: its money
-      // stays held until it is found.
-      if (isOurs && (!isAsked || isRefused)) await giveBack(deps, batchId, hold);
+      // Else there may be a batch that nobody has told us of, of this delivery or of one that had the hold before: its money stays
+      // held until it is found.
+      if (hold.isNew && (!isAsked || isRefused)) await hold.giveBack();
       if (!isRefused || error.status === 429) throw error;
       log.warn(
         { batchId, laneId: lane.laneId, status: error.status },
@@ -86,13 +82,6 @@ async function begin({ providerRuns }: SubmitProviderBatchDeps, run: ProviderBat
   return (
     number === undefined || providerRuns.begin(batchId, { number, lane, model, firstChunk, endChunk, takenBackAt })
   );
-}
-
-/** Ends a hold of which nothing was spent. */
-async function giveBack({ spend }: SubmitProviderBatchDeps, batchId: string, hold: string): Promise<void> {
-  // As it is stored: prices may have changed since an earlier delivery made it.
-  const held = (await spend.find(batchId)).holds[hold];
-  if (held !== undefined) await spend.settle(batchId, hold, held, 0);
 }
 
 /** How many lines there are, and what they may cost; null where the price of one is not known. */

@@ -133,6 +133,18 @@ describe('a hold that is renewed', () => {
     expect(await world.batchSpend.settleDead(id, `${key}_2`, 40, undefined)).toBe(false);
     expect(await world.batchSpend.find(id)).toMatchObject({ roomMicros: 20, paidMicros: 0 });
   });
+
+  it('is given back by the one who has renewed it last, and by nobody else', async () => {
+    const id = await put(100);
+    const { batchSpend } = world;
+    await batchSpend.hold(id, 'shared', 40, 1.25);
+    await batchSpend.renew(id, 'shared', 1.5);
+    expect(await batchSpend.giveBack(id, 'shared', 40, 1.25)).toBe(false);
+    expect((await batchSpend.find(id)).holds).toEqual({ shared: 40 });
+    expect(await batchSpend.giveBack(id, 'shared', 40, 1.5)).toBe(true);
+    expect(await batchSpend.giveBack(id, 'shared', 40, 1.5)).toBe(false);
+    expect(await batchSpend.find(id)).toMatchObject({ roomMicros: 100, paidMicros: 0, holds: {}, aliveAt: {} });
+  });
 });
 
 describe('batches of an earlier version', () => {

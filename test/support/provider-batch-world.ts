@@ -20,7 +20,7 @@ const prices = createPriceList();
 
 type ProviderBatchDeps = Parameters<typeof createProviderBatchActivities>[0];
 
-interface Given extends Partial<Pick<ProviderBatchDeps, 'keepAlive' | 'pause' | 'signal'>> {
+interface Given extends Partial<Pick<ProviderBatchDeps, 'keepAlive' | 'pause' | 'recorder' | 'signal' | 'spend'>> {
   /** What stands in the place of the provider's own. */
   readonly api?: Partial<ProviderBatches>;
   readonly priceShare?: number | null;

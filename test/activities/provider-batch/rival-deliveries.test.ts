@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import type { ProviderBatchTry, SubmittedBatch } from '../../../core/contracts/provider-batch.ts';
+import { providerHold } from '../../../core/contracts/provider-run.ts';
+import type { ProviderBatches } from '../../../lanes/openai/provider-batches.ts';
+import { useProviderBatchWorld } from '../../support/provider-batch-world.ts';
+
+const world = useProviderBatchWorld();
+const FIRST = { number: 1, takenBackAt: 1_900_000_000_000, maxMicros: 10_000_000 };
+const spendOf = ({ batchId }: ProviderBatchTry) => world.batches().batchSpend.find(batchId);
+
+interface Hanging {
+  readonly ends: Promise<SubmittedBatch>;
+  readonly goOn: (create: ProviderBatches['create']) => void;
+}
+
+/** A delivery that has set its money aside and hangs from then on, until it is told how it goes on. */
+function hanging(run: ProviderBatchTry): Promise<Hanging> {
+  return new Promise((hangs) => {
+    const create: ProviderBatches['create'] = (request) =>
+      new Promise((resolve) => hangs({ ends, goOn: (real) => resolve(real(request)) }));
+    const ends = world.activities({ api: { create } }).submitProviderBatch(run);
+  });
+}
+
+describe('the money of a try that has two deliveries at a time', () => {
+  it('stays held for the second one when the first ends after it, with nothing sent', async () => {
+    const { batchId, run } = await world.start(['a', 'b'], FIRST);
+    const first = await hanging(run);
+    const sent = await world.sent(run);
+    first.goOn(() => Promise.reject(new Error('the upload is cut')));
+    await expect(first.ends).rejects.toThrow('cut');
+    expect(Object.keys((await spendOf(run)).holds)).toEqual([providerHold(run)]);
+
+    const activities = world.activities();
+    expect(await activities.readProviderBatch(sent)).toBe('completed');
+    await activities.mergeProviderBatch(sent);
+    const ledger = await world.batches().ledger.listOfBatch(batchId);
+    const paidMicros = ledger.reduce((sum, { costMicros }) => sum + (costMicros ?? 0), 0);
+    expect(paidMicros).toBeGreaterThan(0);
+    const roomMicros = FIRST.maxMicros - paidMicros;
+    expect(await spendOf(run)).toMatchObject({ holds: {}, aliveAt: {}, paidMicros, roomMicros });
+  });
+
+  it('is held anew when the first one gives it back just as the second takes it over', async () => {
+    const { run } = await world.start(['a'], FIRST);
+    const first = await hanging(run);
+    const { batchSpend } = world.batches();
+    let renewals = 0;
+    const renew: typeof batchSpend.renew = async (...given) => {
+      renewals += 1;
+      first.goOn(() => Promise.reject(new Error('the upload is cut')));
+      await expect(first.ends).rejects.toThrow('cut');
+      return batchSpend.renew(...given);
+    };
+    const second = world.activities({ spend: { ...batchSpend, renew } });
+    expect(await second.submitProviderBatch(run)).toMatchObject({ sent: true });
+    expect(renewals).toBe(1);
+    expect(Object.keys((await spendOf(run)).holds)).toEqual([providerHold(run)]);
+  });
+});
+
+describe('the money of a try while the database is away for a moment', () => {
+  it.each(['hold', 'giveBack'] as const)(
+    'comes back in full from a refusal when the answer to %s is lost',
+    async (name) => {
+      const { run } = await world.start(['a'], FIRST);
+      const { batchSpend } = world.batches();
+      let calls = 0;
+      const losing = async (...given: [string, string, number, number]): Promise<boolean> => {
+        const answer = await batchSpend[name](...given);
+        calls += 1;
+        if (calls === 1) throw new Error('the answer is lost');
+        return answer;
+      };
+      world.provider().script({ batch: { refuseWith: 403 } });
+      const activities = world.activities({ spend: { ...batchSpend, [name]: losing } });
+      expect(await activities.submitProviderBatch(run)).toMatchObject({ sent: false, why: /403/ });
+      expect(calls).toBe(2);
+      expect(await spendOf(run)).toMatchObject({ holds: {}, paidMicros: 0, roomMicros: FIRST.maxMicros });
+    },
+  );
+});
