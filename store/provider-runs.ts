@@ -6,6 +6,12 @@ import type { BatchDoc } from './batches.ts';
 /** A run as it is known by itself: what is the same in each of its deliveries. */
 export type RunIdentity = Pick<ProviderRun, 'number' | 'lane' | 'firstChunk' | 'endChunk' | 'takenBackAt'>;
 
+/** A try of a run. */
+interface RunTry {
+  readonly number: number;
+  readonly attempt: number;
+}
+
 /** States of a batch that is not over. */
 const UNDER_WAY: readonly BatchStatus[] = ['validating', 'in_progress', 'finalizing', 'cancelling'];
 
@@ -16,6 +22,11 @@ export function createProviderRunStore(db: Db) {
     (await batches.findOne({ _id: batchId }, { projection: { providerRun: 1 } }))?.providerRun ?? null;
   /** True while this very run is the newest one of its batch. */
   const isNewest = async (batchId: string, run: RunIdentity): Promise<boolean> => isSame(await find(batchId), run);
+  /** What was noted of a try; undefined when nothing was. */
+  const made = async (batchId: string, { number, attempt }: RunTry): Promise<string | undefined> => {
+    const newest = await find(batchId);
+    return newest?.number === number ? newest.made[String(attempt)] : undefined;
+  };
 
   return {
     isNewest,
@@ -37,24 +48,19 @@ export function createProviderRunStore(db: Db) {
       return isSame(newest, run) && newest?.isOver === false;
     },
 
-    /** Notes what the provider calls the batch of a try. */
-    noteMade: async (
-      batchId: string,
-      { number, attempt }: { readonly number: number; readonly attempt: number },
-      providerBatchId: string,
-    ): Promise<void> =>
-      void (await batches.updateOne(
-        { _id: batchId, 'providerRun.number': number },
-        { $set: { [`providerRun.made.${attempt}`]: providerBatchId } },
-      )),
+    made,
 
-    /** What was noted of a try; undefined when nothing was. */
-    async made(
-      batchId: string,
-      { number, attempt }: { readonly number: number; readonly attempt: number },
-    ): Promise<string | undefined> {
-      const newest = await find(batchId);
-      return newest?.number === number ? newest.made[String(attempt)] : undefined;
+    /**
+     * Notes what the provider calls the batch of a try, unless one is noted. Returns the one that is; undefined when the run is not the
+     * newest one of its batch.
+     */
+    async noteMade(batchId: string, tried: RunTry, providerBatchId: string): Promise<string | undefined> {
+      const field = `providerRun.made.${tried.attempt}`;
+      const { matchedCount } = await batches.updateOne(
+        { _id: batchId, 'providerRun.number': tried.number, [field]: { $exists: false } },
+        { $set: { [field]: providerBatchId } },
+      );
+      return matchedCount === 1 ? providerBatchId : made(batchId, tried);
     },
 
     /** Safe to repeat. */

@@ -1,5 +1,6 @@
 import { LIST_LAGS_MS, type ProviderBatchTry } from '../../core/contracts/provider-batch.ts';
 import { providerHold, providerMarker } from '../../core/contracts/provider-run.ts';
+import type { Logger } from '../../core/log.ts';
 import type { BatchSpendStore } from '../../store/batch-spend.ts';
 import type { ProviderRunStore } from '../../store/provider-runs.ts';
 import type { ProviderLane } from './provider-run.ts';
@@ -8,6 +9,7 @@ export interface FindMadeDeps {
   readonly providerLane: Pick<ProviderLane, 'api'>;
   readonly providerRuns: Pick<ProviderRunStore, 'made' | 'noteMade'>;
   readonly spend: Pick<BatchSpendStore, 'find'>;
+  readonly log: Logger;
   /** @throws the signal's reason when that comes first */
   readonly pause: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   /** That of the activity under way: it ends what is under way at the provider. */
@@ -20,26 +22,45 @@ export interface FindMadeDeps {
  * @throws Error when the provider can't be reached
  */
 export async function findMade(deps: FindMadeDeps, tried: ProviderBatchTry): Promise<string | undefined> {
-  const { providerLane, providerRuns, spend, pause, signal } = deps;
-  const { batchId, number, attempt } = tried;
+  const { providerLane, spend, pause, signal } = deps;
   // The list has the newest batches only; the note is there for good.
-  const noted = number === undefined ? undefined : await providerRuns.made(batchId, { number, attempt });
+  const noted = await findNoted(deps, tried);
   if (noted !== undefined) return noted;
   const look = () => providerLane.api.find(providerMarker(tried), signal());
   let found = await look();
-  if (found === undefined && Object.hasOwn((await spend.find(batchId)).holds, providerHold(tried))) {
+  if (found === undefined && Object.hasOwn((await spend.find(tried.batchId)).holds, providerHold(tried))) {
     await pause(LIST_LAGS_MS, signal());
     found = await look();
   }
-  if (found !== undefined) await noteMade(deps, tried, found.id);
-  return found?.id;
+  return found === undefined ? undefined : noteMade(deps, tried, found.id);
 }
 
-/** Notes what the provider calls the batch of a try, for those who come after a crash. Runs of earlier versions have no note. */
-export async function noteMade(
+/** What is noted of a try; undefined when nothing is. Runs of earlier versions have no note. */
+export async function findNoted(
   { providerRuns }: Pick<FindMadeDeps, 'providerRuns'>,
   { batchId, number, attempt }: ProviderBatchTry,
+): Promise<string | undefined> {
+  return number === undefined ? undefined : providerRuns.made(batchId, { number, attempt });
+}
+
+/**
+ * Notes what the provider calls the batch of a try, for those who come after a crash, and returns the one that counts: the first that
+ * was noted. Where that is the one of another delivery, ours is cancelled: nobody would take in what it costs.
+ */
+export async function noteMade(
+  { providerLane, providerRuns, log }: Pick<FindMadeDeps, 'providerLane' | 'providerRuns' | 'log'>,
+  { batchId, number, attempt, lane }: ProviderBatchTry,
   providerBatchId: string,
-): Promise<void> {
-  if (number !== undefined) await providerRuns.noteMade(batchId, { number, attempt }, providerBatchId);
+): Promise<string> {
+  if (number === undefined) return providerBatchId;
+  const noted = (await providerRuns.noteMade(batchId, { number, attempt }, providerBatchId)) ?? providerBatchId;
+  if (noted !== providerBatchId) {
+    // Without the activity's signal: a delivery that another one has overtaken may be cancelled already.
+    await providerLane.api
+      .cancel(providerBatchId)
+      .catch((error: unknown) =>
+        log.warn({ err: error, batchId, laneId: lane.laneId, providerBatchId }, 'a second batch of a try goes on'),
+      );
+  }
+  return noted;
 }

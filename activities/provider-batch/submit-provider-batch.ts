@@ -7,7 +7,7 @@ import type { BatchResultStore } from '../../store/batch-results.ts';
 import type { BatchStore } from '../../store/batches.ts';
 import type { ChunkReader, ChunkRow } from '../batch/load-chunk.ts';
 import type { ProviderRunStore } from '../../store/provider-runs.ts';
-import { findMade, noteMade, type FindMadeDeps } from './find-made.ts';
+import { findMade, findNoted, noteMade, type FindMadeDeps } from './find-made.ts';
 import { lineId, mostAtProvider, type ProviderLane } from './provider-run.ts';
 import { takeHold, type TakeHoldDeps } from './take-hold.ts';
 
@@ -47,8 +47,12 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
     const hold = await takeHold(deps, batchId, providerHold(run), micros ?? 0);
     if (hold === undefined) return { sent: false, why: 'the limit of the batch is too low' };
     let isAsked = false;
-    const onUploaded = (): void => {
+    let noted: string | undefined;
+    const onUploaded = async (): Promise<void> => {
       deps.checkIn(run.endChunk - run.firstChunk);
+      // Lines may go up for so long that another delivery has overtaken this one.
+      noted = await findNoted(deps, run);
+      if (noted !== undefined) throw new Error('the batch of this try is made');
       isAsked = true;
     };
     try {
@@ -59,9 +63,9 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
         onUploaded,
         signal: deps.signal(),
       });
-      await noteMade(deps, run, id);
-      return { sent: true, providerBatchId: id };
+      return { sent: true, providerBatchId: await noteMade(deps, run, id) };
     } catch (error) {
+      if (noted !== undefined) return { sent: true, providerBatchId: noted };
       const isRefused = error instanceof ProviderRefusalError && error.status < 500;
       // Else there may be a batch that nobody has told us of, of this delivery or of one that had the hold before: its money stays
       // held until it is found.

@@ -37,7 +37,7 @@ export interface ProviderBatchRequest {
   /** Lines of JSON, each with its line feed. */
   readonly lines: AsyncIterable<string>;
   /** Called when the lines are there and the batch is about to be asked for. What it throws ends it: nothing is paid before. */
-  readonly onUploaded?: () => void;
+  readonly onUploaded?: () => void | Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -115,7 +115,7 @@ export function createProviderBatches(send: SendToProvider, shortCallMs: number 
       const inputFileId = idOf(file);
       let isAsked = false;
       try {
-        onUploaded();
+        await onUploaded();
         isAsked = true;
         return toProviderBatch(
           await ask('a batch was asked of it', {

@@ -52,6 +52,18 @@ describe('the runs of a batch at a provider', () => {
     expect(await world.providerRuns.begin(id, first)).toBe(false);
   });
 
+  it('have one batch for a try: the one that was noted first', async () => {
+    const id = await put();
+    const { providerRuns } = world;
+    await providerRuns.begin(id, first);
+    const notes = ['batch_a', 'batch_b'].map((made) => providerRuns.noteMade(id, { number: 1, attempt: 1 }, made));
+    const [noted, ...others] = await Promise.all(notes);
+    expect(others).toEqual([noted]);
+    expect(await providerRuns.made(id, { number: 1, attempt: 1 })).toBe(noted);
+    expect(await providerRuns.noteMade(id, { number: 1, attempt: 2 }, 'batch_c')).toBe('batch_c');
+    expect(await providerRuns.noteMade(id, { number: 2, attempt: 1 }, 'batch_d')).toBeUndefined();
+  });
+
   it('keep what was made by their number and their try', async () => {
     const id = await put();
     await world.providerRuns.begin(id, first);

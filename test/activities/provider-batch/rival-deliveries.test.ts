@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ProviderBatchTry, SubmittedBatch } from '../../../core/contracts/provider-batch.ts';
 import { providerHold } from '../../../core/contracts/provider-run.ts';
-import type { ProviderBatches } from '../../../lanes/openai/provider-batches.ts';
+import { ProviderRefusalError, type ProviderBatches } from '../../../lanes/openai/provider-batches.ts';
 import { useProviderBatchWorld } from '../../support/provider-batch-world.ts';
 
 const world = useProviderBatchWorld();
@@ -14,11 +14,11 @@ interface Hanging {
 }
 
 /** A delivery that has set its money aside and hangs from then on, until it is told how it goes on. */
-function hanging(run: ProviderBatchTry): Promise<Hanging> {
+function hanging(run: ProviderBatchTry, api: Partial<ProviderBatches> = {}): Promise<Hanging> {
   return new Promise((hangs) => {
     const create: ProviderBatches['create'] = (request) =>
       new Promise((resolve) => hangs({ ends, goOn: (real) => resolve(real(request)) }));
-    const ends = world.activities({ api: { create } }).submitProviderBatch(run);
+    const ends = world.activities({ api: { ...api, create } }).submitProviderBatch(run);
   });
 }
 
@@ -55,6 +55,53 @@ describe('the money of a try that has two deliveries at a time', () => {
     const second = world.activities({ spend: { ...batchSpend, renew } });
     expect(await second.submitProviderBatch(run)).toMatchObject({ sent: true });
     expect(renewals).toBe(1);
+    expect(Object.keys((await spendOf(run)).holds)).toEqual([providerHold(run)]);
+  });
+});
+
+describe('a try that has two deliveries at a time', () => {
+  const statusesOf = async (): Promise<unknown[]> =>
+    Promise.all(
+      world
+        .provider()
+        .batches.made()
+        .map(async ({ id }) => (await world.lane().batches.read(id)).status),
+    );
+  const noted = async ({ batchId }: ProviderBatchTry): Promise<unknown> =>
+    (await world.batches().read(batchId)).providerRun?.made;
+
+  it('has one batch at the provider in the end: the one that was noted first', async () => {
+    world.provider().script({ batch: { polls: 99 } });
+    const { run } = await world.start(['a'], FIRST);
+    const { batches } = world.lane();
+    // Both have looked whether there is one, and ask for theirs.
+    const first = await hanging(run);
+    const { providerBatchId } = await world.sent(run);
+    first.goOn((request) => batches.create({ ...request, onUploaded: () => undefined }));
+    expect(await first.ends).toEqual({ sent: true, providerBatchId });
+    expect(await noted(run)).toEqual({ 1: providerBatchId });
+    expect(await statusesOf()).toEqual(['running', 'cancelled']);
+  });
+
+  it('has that one also when the other can’t be cancelled', async () => {
+    const { run } = await world.start(['a'], FIRST);
+    const { batches } = world.lane();
+    const cancel = () => Promise.reject(new ProviderRefusalError('a batch was cancelled', 429));
+    const first = await hanging(run, { cancel });
+    const { providerBatchId } = await world.sent(run);
+    first.goOn((request) => batches.create({ ...request, onUploaded: () => undefined }));
+    expect(await first.ends).toEqual({ sent: true, providerBatchId });
+    expect(Object.keys((await spendOf(run)).holds)).toEqual([providerHold(run)]);
+  });
+
+  it('asks for no second batch when the first is noted while lines go up', async () => {
+    const { run } = await world.start(['a'], FIRST);
+    const first = await hanging(run);
+    const { providerBatchId } = await world.sent(run);
+    first.goOn((request) => world.lane().batches.create(request));
+    expect(await first.ends).toEqual({ sent: true, providerBatchId });
+    expect(world.provider().batches.made()).toHaveLength(1);
+    expect(world.provider().batches.files()).toBe(1);
     expect(Object.keys((await spendOf(run)).holds)).toEqual([providerHold(run)]);
   });
 });
