@@ -123,19 +123,27 @@ async function mergeFile(
   let paidMicros = 0;
   let isKnown = true;
   let writing: Promise<void>[] = [];
-  for await (const { bytes, number } of splitLines(content)) {
-    const outcome = bytes === null ? 'unreadable' : readOutcome(bytes, rows);
-    isKnown &&= outcome !== 'unreadable';
-    if (outcome === undefined || outcome === 'unreadable') continue;
-    const { costs, entry } = toEntry(deps, run, lane, outcome);
-    paidMicros += costs.costMicros ?? outcome.place.mostMicros;
-    writing.push(deps.recorder.record(run.batchId, entry));
-    if (writing.length < LINES_AT_A_TIME) continue;
+  try {
+    for await (const { bytes, number } of splitLines(content)) {
+      const outcome = bytes === null ? 'unreadable' : readOutcome(bytes, rows);
+      isKnown &&= outcome !== 'unreadable';
+      if (outcome === undefined || outcome === 'unreadable') continue;
+      const { costs, entry } = toEntry(deps, run, lane, outcome);
+      paidMicros += costs.costMicros ?? outcome.place.mostMicros;
+      const written = deps.recorder.record(run.batchId, entry);
+      // One that fails while nobody waits for it must not bring the process down; whoever waits gets the error as well.
+      written.catch(() => undefined);
+      writing.push(written);
+      if (writing.length < LINES_AT_A_TIME) continue;
+      await Promise.all(writing);
+      writing = [];
+      deps.checkIn(number);
+    }
     await Promise.all(writing);
-    writing = [];
-    deps.checkIn(number);
+  } finally {
+    // When the file breaks off, too: nothing is written any more once the activity is over.
+    await Promise.allSettled(writing);
   }
-  await Promise.all(writing);
   return { paidMicros, isKnown };
 }
 
