@@ -1,19 +1,19 @@
-import { fitsDocument } from '../../core/answer-limit.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { AttemptRecord } from '../../core/contracts/failure.ts';
 import { lineKey } from '../../core/contracts/ids.ts';
 import type { ProviderBatchRun } from '../../core/contracts/provider-batch.ts';
 import { providerHold } from '../../core/contracts/provider-run.ts';
+import type { TokenUsage } from '../../core/lane-port.ts';
 import type { Logger } from '../../core/log.ts';
-import { isJsonObject, parseJson } from '../../core/wire/json-object.ts';
 import { splitLines } from '../../core/wire/line-splitter.ts';
-import { readUsage, usageAtTier } from '../../core/wire/usage.ts';
 import { ProviderRefusalError } from '../../lanes/openai/provider-batches.ts';
-import { NO_COSTS, type Costs } from '../../lanes/prices/costs.ts';
+import { costsOfFailures, type Costs } from '../../lanes/prices/costs.ts';
 import type { BatchSpendStore } from '../../store/batch-spend.ts';
-import type { ChunkReader, ChunkRow } from '../batch/load-chunk.ts';
+import type { ChunkReader } from '../batch/load-chunk.ts';
 import { toLineEntry } from '../serve/line-entry.ts';
 import type { LineRecorder } from '../serve/line-recorder.ts';
-import { lineOfId, mostAtProvider, type ProviderLane } from './provider-run.ts';
+import { mostAtProvider, type ProviderLane } from './provider-run.ts';
+import { readResultLine, type Place, type ResultLine } from './read-result-line.ts';
 
 export interface MergeProviderBatchDeps {
   readonly providerLane: ProviderLane;
@@ -30,9 +30,6 @@ export interface MergeProviderBatchDeps {
 
 /** Lines that are stored together. */
 const LINES_AT_A_TIME = 100;
-
-/** An answer of a provider that is about the line itself: nobody else would answer it otherwise. */
-const CALLERS_FAULT = new Set([400, 413, 415, 422]);
 
 /**
  * Takes the outcome of a provider's batch into the batch that it was a part of: answers, and refusals that are the caller's
@@ -87,13 +84,6 @@ async function unlessGone<Answer>(answer: Promise<Answer>): Promise<Answer | und
   }
 }
 
-type Place = Pick<ChunkRow, 'line' | 'customId'> & {
-  /** What its answer may have cost at most. */
-  readonly mostMicros: number;
-  /** The tier that it asks for. */
-  readonly askedTier: unknown;
-};
-
 /** The lines of the run by their numbers, without their bodies. */
 async function rowsOf(
   { chunkReader, checkIn }: MergeProviderBatchDeps,
@@ -103,9 +93,9 @@ async function rowsOf(
   const rows = new Map<number, Place>();
   for (let chunkIndex = firstChunk; chunkIndex < endChunk; chunkIndex += 1) {
     for (const row of await chunkReader.read(batchId, chunkIndex)) {
-      const { line, customId } = row;
+      const { line, customId, operation } = row;
       const mostMicros = mostAtProvider(lane, ref, row) ?? 0;
-      rows.set(line, { line, customId, mostMicros, askedTier: row.body['service_tier'] });
+      rows.set(line, { line, customId, operation, mostMicros, askedTier: row.body['service_tier'] });
     }
     checkIn(rows.size);
   }
@@ -125,11 +115,15 @@ async function mergeFile(
   let writing: Promise<void>[] = [];
   try {
     for await (const { bytes, number } of splitLines(content)) {
-      const outcome = bytes === null ? 'unreadable' : readOutcome(bytes, rows);
-      isKnown &&= outcome !== 'unreadable';
-      if (outcome === undefined || outcome === 'unreadable') continue;
-      const { costs, entry } = toEntry(deps, run, lane, outcome);
-      paidMicros += costs.costMicros ?? outcome.place.mostMicros;
+      const said = bytes === null ? 'unreadable' : readResultLine(bytes, rows);
+      isKnown &&= said !== 'unreadable';
+      if (said === undefined || said === 'unreadable') continue;
+      if (said.kind === 'lost') {
+        paidMicros += said.place.mostMicros;
+        continue;
+      }
+      const { costs, entry } = toEntry(deps, run, lane, said);
+      paidMicros += costs.costMicros ?? said.place.mostMicros;
       const written = deps.recorder.record(run.batchId, entry);
       // One that fails while nobody waits for it must not bring the process down; whoever waits gets the error as well.
       written.catch(() => undefined);
@@ -147,69 +141,50 @@ async function mergeFile(
   return { paidMicros, isKnown };
 }
 
-interface Outcome {
-  readonly place: Place;
-  readonly status: number;
-  readonly body: object;
-}
-
-/**
- * What a line of a result file says; undefined for a line that has no outcome of its own there, `unreadable` for what may be an
- * answer and is none that can be kept.
- */
-function readOutcome(bytes: Buffer, rows: ReadonlyMap<number, Place>): Outcome | undefined | 'unreadable' {
-  const text = bytes.toString('utf8');
-  if (text.trim() === '') return undefined;
-  const said = parseJson(text);
-  if (!isJsonObject(said)) return 'unreadable';
-  if (!isJsonObject(said['response'])) return undefined;
-  const { status_code: status, body } = said['response'];
-  if (typeof status !== 'number') return 'unreadable';
-  const place = rows.get(lineOfId(said['custom_id']) ?? 0);
-  if (place === undefined || !isJsonObject(body) || !fitsDocument(text))
-    return status === 200 ? 'unreadable' : undefined;
-  return status === 200 || CALLERS_FAULT.has(status) ? { place, status, body } : undefined;
-}
-
 function toEntry(
   { clock }: MergeProviderBatchDeps,
   run: ProviderBatchRun,
-  { costMicros, priceShare }: ProviderLane,
-  { place, status, body }: Outcome,
+  lane: ProviderLane,
+  said: Exclude<ResultLine, { readonly kind: 'lost' }>,
 ) {
   const at = clock.now();
-  const isAnswer = status === 200;
-  const answer: { readonly usage?: unknown; readonly service_tier?: unknown } = body;
-  const usage = isAnswer ? usageAtTier(readUsage(answer.usage), answer.service_tier, place.askedTier) : null;
-  const meterMicros = isAnswer ? costMicros(run.lane.model, usage) : null;
-  const costs: Costs = isAnswer
-    ? { costMicros: meterMicros === null ? null : Math.round(meterMicros * (priceShare ?? 1)), meterMicros }
-    : NO_COSTS;
+  const isAnswer = said.kind === 'answer';
+  const usage = isAnswer ? said.usage : null;
+  const attempts: AttemptRecord[] = [
+    {
+      laneId: run.lane.laneId,
+      attempt: run.attempt,
+      outcome: isAnswer ? 'answered' : 'caller_fault',
+      reachedUpstream: true,
+      startedAt: at,
+      durationMs: 0,
+      reason: 'in a batch of the provider',
+      ...(!isAnswer && said.mayBeBilled ? { costUnknown: true } : {}),
+    },
+  ];
+  const costs = isAnswer ? costsOfAnswer(lane, run.lane.model, usage) : costsOfFailures(attempts);
+  const { line, customId } = said.place;
   const entry = toLineEntry({
     batchId: run.batchId,
     keyId: run.keyId,
-    line: place.line,
-    customId: place.customId,
+    line,
+    customId,
     model: run.model,
     kind: isAnswer ? 'completed' : 'failed',
-    status,
-    body: JSON.stringify(body),
+    status: isAnswer ? 200 : said.status,
+    body: said.body,
     lane: run.lane,
-    attempts: [
-      {
-        laneId: run.lane.laneId,
-        attempt: run.attempt,
-        outcome: isAnswer ? 'answered' : 'caller_fault',
-        reachedUpstream: true,
-        startedAt: at,
-        durationMs: 0,
-        reason: 'in a batch of the provider',
-      },
-    ],
+    attempts,
     usage,
     costs,
-    ...(isAnswer ? { ledgerKey: `${lineKey(run.batchId, place.line)}#${run.providerBatchId}` } : {}),
+    ...(isAnswer ? { ledgerKey: `${lineKey(run.batchId, line)}#${run.providerBatchId}` } : {}),
     at,
   });
   return { costs, entry };
+}
+
+/** At the provider's share of the usual price. */
+function costsOfAnswer({ costMicros, priceShare }: ProviderLane, model: string, usage: TokenUsage | null): Costs {
+  const meterMicros = costMicros(model, usage);
+  return { costMicros: meterMicros === null ? null : Math.round(meterMicros * (priceShare ?? 1)), meterMicros };
 }

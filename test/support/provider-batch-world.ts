@@ -27,6 +27,11 @@ interface Given extends Partial<Pick<ProviderBatchDeps, 'keepAlive' | 'pause' | 
   readonly access?: Partial<ProviderBatchAccess>;
 }
 
+interface StartGiven extends Partial<ProviderBatchTry> {
+  readonly maxMicros?: number | null;
+  readonly endpoint?: '/v1/chat/completions' | '/v1/responses';
+}
+
 /** The activities at a provider's Batch API over a real database, and over a stand-in provider that is new for each test of the file. */
 export function useProviderBatchWorld() {
   let database: TestDatabase;
@@ -79,14 +84,15 @@ export function useProviderBatchWorld() {
      */
     async start(
       texts: readonly string[],
-      { maxMicros = null, ...given }: { readonly maxMicros?: number | null } & Partial<ProviderBatchTry> = {},
+      { maxMicros = null, endpoint = '/v1/chat/completions', ...given }: StartGiven = {},
     ): Promise<{ batchId: string; run: ProviderBatchTry }> {
       const lines = texts.map((text, index) => {
         const more = text === 'priority' ? { service_tier: text } : {};
-        return batchLine(`row-${index + 1}`, text === 'other' ? 'gpt-5' : MODEL, text, more);
+        const line = endpoint === '/v1/responses' ? responsesLine : batchLine;
+        return line(`row-${index + 1}`, text === 'other' ? 'gpt-5' : MODEL, text, more);
       });
       const file = await batches.putFile(`${lines.join('\n')}\n`);
-      const { _id: batchId } = await batches.putBatch(file._id, { spend: newSpend(maxMicros) });
+      const { _id: batchId } = await batches.putBatch(file._id, { endpoint, spend: newSpend(maxMicros) });
       await batches.validateBatch({ batchId });
       const run = {
         batchId,
@@ -109,4 +115,8 @@ export function useProviderBatchWorld() {
       return { ...run, providerBatchId: submitted.providerBatchId };
     },
   };
+}
+
+function responsesLine(custom_id: string, model: string, input: string, more: object): string {
+  return JSON.stringify({ custom_id, method: 'POST', url: '/v1/responses', body: { model, input, ...more } });
 }
