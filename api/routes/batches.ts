@@ -13,6 +13,7 @@ import type { IdempotencyStore } from '../../store/idempotency.ts';
 import { cancelStoredBatch } from '../batches/cancel-batch.ts';
 import { noSuchBatch } from '../batches/no-such-batch.ts';
 import { notStarted } from '../batches/not-started.ts';
+import { storeBatch } from '../batches/store-batch.ts';
 import { createAnswerOnce } from '../idempotency/answer-once.ts';
 import { createClaims } from '../idempotency/claims.ts';
 
@@ -59,7 +60,7 @@ export function registerBatchRoutes(app: FastifyInstance, deps: BatchRouteDeps):
   const makeBatch = async (batchId: string, ownerId: string, create: BatchCreate): Promise<BatchDoc> => {
     await checkFile(ownerId, create);
     const createdAt = clock.now();
-    return batches.insert({
+    return {
       ...newBatch({
         _id: batchId,
         ownerId,
@@ -74,8 +75,12 @@ export function registerBatchRoutes(app: FastifyInstance, deps: BatchRouteDeps):
         spend: newSpend(create.wishes.maxMicros),
       }),
       template: create.template === null ? null : { ...create.template, bodyId: null },
-    });
+    };
   };
+
+  /** With an idempotency key a repeat finds what is stored, acknowledged or not. */
+  const storeNew = (batch: BatchDoc, isKeyed: boolean): Promise<BatchDoc> =>
+    isKeyed ? batches.insert(batch) : storeBatch(batches, batch);
 
   app.post('/v1/batches', async (request, reply) => {
     const { body, caller, log } = request;
@@ -83,7 +88,7 @@ export function registerBatchRoutes(app: FastifyInstance, deps: BatchRouteDeps):
     return answerOnce(request, reply, newBatchId, async (batchId, isKeyed): Promise<BatchObject> => {
       // One that a repeat finds was stored by a process that did not live to say so.
       const found = isKeyed ? await batches.findOwned(caller.keyId, batchId) : null;
-      const batch = found ?? (await makeBatch(batchId, caller.keyId, create));
+      const batch = found ?? (await storeNew(await makeBatch(batchId, caller.keyId, create), isKeyed));
       try {
         if (batch.status === 'validating') await deps.startBatch(batch);
       } catch (cause) {

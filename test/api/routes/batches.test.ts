@@ -1,5 +1,6 @@
+import { MongoNetworkError } from 'mongodb';
 import { APIError, toFile } from 'openai';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { result, row, rows } from '../../support/batch-world.ts';
 import { startFileApi, type FileApi } from '../../support/file-api.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
@@ -74,6 +75,50 @@ describe('POST /v1/batches', () => {
     const { data } = await api.client.batches.list();
     expect(data).toHaveLength(before + 1);
     expect(data.every(({ status }) => status === 'validating')).toBe(true);
+  });
+
+  it('makes one batch where the acknowledgement that it is stored is lost', async () => {
+    const ids = async () => (await api.client.batches.list()).data.map(({ id }) => id);
+    const before = await ids();
+    const insert = api.batches.insert.bind(api.batches);
+    vi.spyOn(api.batches, 'insert').mockImplementationOnce(async (batch) => {
+      await insert(batch);
+      throw new MongoNetworkError('gone');
+    });
+    const { id } = await create('file-1', api.client.withOptions({ maxRetries: 2 }));
+    expect((await ids()).toSorted()).toEqual([id, ...before].toSorted());
+    expect(api.started.at(-1)?._id).toBe(id);
+  });
+
+  it('asks not to send a batch again of which nobody knows whether it is stored, and says where to look', async () => {
+    const insert = vi.spyOn(api.batches, 'insert');
+    const asked: string[] = [];
+    insert.mockImplementation(async ({ _id }) => {
+      asked.push(_id);
+      throw new MongoNetworkError('gone');
+    });
+    const failure = await failureOf(create('file-1', api.client.withOptions({ maxRetries: 2 })));
+    insert.mockRestore();
+    expect(failure).toMatchObject({ status: 503, code: 'server_is_overloaded' });
+    expect(failure.headers?.get('x-should-retry')).toBe('false');
+    expect(failure.headers?.get('retry-after')).toBeNull();
+    expect(new Set(asked).size).toBe(1);
+    expect(failure.message).toContain(`GET /v1/batches/${asked[0]}`);
+  });
+
+  it('lets a batch with an idempotency key be sent again that could not be stored', async () => {
+    const headers = { 'Idempotency-Key': 'not stored at first' };
+    const insert = vi.spyOn(api.batches, 'insert').mockRejectedValue(new MongoNetworkError('gone'));
+    const create = () =>
+      api.client.batches.create(
+        { input_file_id: 'file-1', endpoint: '/v1/chat/completions', completion_window: '24h' },
+        { headers },
+      );
+    const failure = await failureOf(create());
+    insert.mockRestore();
+    expect(failure).toMatchObject({ status: 503 });
+    expect(failure.headers?.get('x-should-retry')).toBeNull();
+    expect(await create()).toMatchObject({ status: 'validating' });
   });
 
   it('takes an unknown file, and lets the batch fail of it', async () => {
