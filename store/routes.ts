@@ -20,12 +20,15 @@ export interface RouteDoc {
   readonly updatedAt: number;
 }
 
-/** Routes that the owner set. Index: `_id`. A model without one uses every lane that serves it, plan lanes first. */
+/** Routes that the owner set, a handful. Index: `_id`. A model without one uses every lane that serves it, plan lanes first. */
 export function createRouteStore(db: Db) {
   const routes = db.collection<RouteDoc>('routes');
   return {
     put: async (route: RouteDoc) => void (await routes.replaceOne({ _id: route._id }, route, { upsert: true })),
     list: () => routes.find().sort({ _id: 1 }).toArray(),
+    /** Takes a lane out of all of them. One that is left without lanes stays: its owner wanted the model served by nothing else. */
+    leave: async (laneId: string) =>
+      void (await routes.updateMany({ 'lanes.laneId': laneId }, { $pull: { lanes: { laneId } } })),
     remove: async (model: string) => (await routes.deleteOne({ _id: model })).deletedCount === 1,
   };
 }

@@ -12,7 +12,6 @@ import { parseBody } from '../parse-body.ts';
 import { aliasSchema, aliasTaken, findAccount } from './account-routes.ts';
 import { rankSchema } from './key-lane-fields.ts';
 import { toAccountView } from './lane-view.ts';
-import { leaveRoutes } from './leave-routes.ts';
 
 const settingsSchema = z.object({
   alias: aliasSchema.optional(),
@@ -99,8 +98,9 @@ export function registerAccountCareRoutes(app: FastifyInstance, deps: AccountCar
   app.delete<ById>('/admin/accounts/:id', async (request, reply) => {
     const account = await findAccount(lanes, request.params.id);
     const { _id: id } = account;
+    // First: its worker may have removed it before a call that was cut off is repeated.
+    await routes.leave(id);
     await lanes.setHold(id, 'removing');
-    await leaveRoutes(routes, id);
     directory.refresh();
     // No machine has ever taken it: there is no home to delete.
     if (account.hostId === null) await lanes.remove(id);

@@ -9,7 +9,6 @@ import type { ProviderRunStore } from '../../store/provider-runs.ts';
 import type { RouteDoc, RouteStore } from '../../store/routes.ts';
 import { parseBody } from '../parse-body.ts';
 import { insertLane } from './account-routes.ts';
-import { leaveRoutes } from './leave-routes.ts';
 import { registerKeyLaneCareRoutes } from './key-lane-care-routes.ts';
 import { toLaneView } from './lane-view.ts';
 import { newKeyLane } from './new-key-lane.ts';
@@ -48,9 +47,10 @@ export function registerLaneRoutes(app: FastifyInstance, deps: LaneRouteDeps): v
       throw new ApiError('conflict', `Lane '${id}' is an account. Remove it with DELETE /admin/accounts/${id}.`);
     }
     await refuseWhileInUse(deps.providerRuns, id);
+    // First: a removal that is cut off behind the lane's end could not be repeated.
+    await routes.leave(id);
     if (!(await lanes.remove(id)))
       throw new ApiError('not_found', `There is no lane with id '${id}'. See GET /admin/lanes.`);
-    await leaveRoutes(routes, id);
     directory.refresh();
     return { id, deleted: true };
   });

@@ -1,11 +1,13 @@
 import type { FastifyInstance } from 'fastify';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MongoNetworkError } from 'mongodb';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { registerLaneRoutes } from '../../../api/admin/lane-routes.ts';
 import { createApp } from '../../../api/create-app.ts';
 import { createSecretBox, newMasterKey } from '../../../core/secret-box.ts';
 import { createLaneDirectory } from '../../../lanes/policy/lane-directory.ts';
 import { createSilentLanes } from '../../../lanes/policy/silent-lanes.ts';
 import type { KeyDoc, KeyStore } from '../../../store/keys.ts';
+import type { RouteDoc } from '../../../store/routes.ts';
 import { createBatchWorld, type BatchWorld } from '../../support/batch-world.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
 import { plantLaneDoc, silentLog } from '../../support/planted.ts';
@@ -60,5 +62,30 @@ describe('the removal of a key lane', () => {
     const run = { number: 1, lane, model: 'm', firstChunk: 3, endChunk: 5, takenBackAt: 1, made: {}, isOver: false };
     await world.putBatch('file-1', { status: 'expired', providerRun: run });
     expect((await remove('lane_idle')).statusCode).toBe(200);
+  });
+
+  it('takes the lane out of all routes, also where it is done and not acknowledged', async () => {
+    await world.lanes.insert(plantLaneDoc('lane_gone'));
+    const [gone, kept] = ['lane_gone', 'lane_kept'].map((laneId) => ({ laneId, model: 'm', weight: 2 }));
+    const lanes = [gone, kept, { ...gone, model: 'n' }] as RouteDoc['lanes'];
+    const route = { direct: false, metered: 'never', updatedAt: 1 } as const;
+    await world.routes.put({ _id: 'some', ...route, lanes });
+    await world.routes.put({ _id: 'only', ...route, lanes: lanes.slice(0, 1) });
+    await world.routes.put({ _id: 'other', ...route, lanes: lanes.slice(1, 2) });
+    const put = vi.spyOn(world.routes, 'put');
+    const removeLane = world.lanes.remove.bind(world.lanes);
+    vi.spyOn(world.lanes, 'remove').mockImplementationOnce(async (laneId) => {
+      await removeLane(laneId);
+      throw new MongoNetworkError('gone');
+    });
+    expect((await remove('lane_gone')).statusCode).toBe(503);
+    expect((await remove('lane_gone')).statusCode).toBe(404);
+    expect(await world.routes.list()).toEqual([
+      { _id: 'only', ...route, lanes: [] },
+      { _id: 'other', ...route, lanes: [kept] },
+      { _id: 'some', ...route, lanes: [kept] },
+    ]);
+    // Written anew, a route would lose what its owner changes of it at the same time.
+    expect(put).not.toHaveBeenCalled();
   });
 });
