@@ -20,7 +20,7 @@ interface BodyChunkDoc {
 /** Bytes that are being written, or that were and have no file yet. Its writer may die: then this is all that tells of them. */
 interface UnclaimedDoc {
   readonly _id: string;
-  /** Unix milliseconds of the first byte. */
+  /** Unix milliseconds of the first byte, and of the last one when that is stored; 0 as soon as they are given up. */
   readonly writtenAt: number;
 }
 
@@ -57,6 +57,16 @@ export function createFileBytes(db: Db) {
     await unclaimed.deleteOne({ _id: bodyId });
   };
 
+  /**
+   * Says of bytes that are whole that they were written just now. @throws Error when they were given up: their writer has stood still
+   * for so long, and what it has written since is not all of them.
+   */
+  const renew = async (bodyId: string): Promise<void> => {
+    const stands = { _id: bodyId, writtenAt: { $gt: 0 } };
+    const { matchedCount } = await unclaimed.updateOne(stands, { $set: { writtenAt: Date.now() } });
+    if (matchedCount === 0) throw new Error(`The bytes of ${bodyId} were removed while they were written.`);
+  };
+
   return {
     ensureIndexes: async () => void (await pieces.createIndex({ files_id: 1, n: 1 }, { unique: true })),
 
@@ -84,6 +94,7 @@ export function createFileBytes(db: Db) {
           upload.once('finish', () => resolve());
           upload.end();
         });
+        await renew(bodyId);
       } catch (cause) {
         upload.destroy();
         // Where nothing can be written, nothing can be removed either: housekeeping does it when that is over.
@@ -130,5 +141,13 @@ export function createFileBytes(db: Db) {
           .limit(limit)
           .toArray()
       ).map(({ _id }) => _id),
+
+    /**
+     * Gives up bytes that were begun before a time, for good: their writer throws if it lives after all. False when it has come to its
+     * end meanwhile, or when they were claimed. Comes before their removal.
+     */
+    giveUp: async (bodyId: string, before: number): Promise<boolean> =>
+      (await unclaimed.updateOne({ _id: bodyId, writtenAt: { $lt: before } }, { $set: { writtenAt: 0 } }))
+        .matchedCount === 1,
   };
 }

@@ -113,8 +113,10 @@ export function createFileStore(db: Db) {
           (await bytes.isPart(bodyId)) ||
           (await isHeld(bodyId));
         if (isClaimed) await bytes.claim(bodyId);
-        else await bytes.remove(bodyId);
-        removed += isClaimed ? 0 : 1;
+        else if (await bytes.giveUp(bodyId, before)) {
+          await bytes.remove(bodyId);
+          removed++;
+        }
       }
       return removed;
     },

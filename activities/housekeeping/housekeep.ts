@@ -65,6 +65,10 @@ export function createHousekeep({ stores, clock, logDays, log, checkIn }: Housek
   const isLongOver = (batch: BatchDoc): boolean =>
     TERMINAL_BATCH_STATES.includes(batch.status) && endOf(batch) < clock.now() - LEFT_OVER_AFTER_MS;
 
+  /** Bytes that a batch stands for: outcomes of a chunk, and lines that were made of its rows. Their ids begin with the batch's. */
+  const isHeld = async (bodyId: string): Promise<boolean> =>
+    (await chunks.holds(bodyId)) || (await batches.find(bodyId.split('.')[0] ?? ''))?.template?.bodyId === bodyId;
+
   const removeChunks = async (sweep: Sweep): Promise<number> => {
     let removed = 0;
     for (const batchId of await batchesWithChunks()) {
@@ -96,7 +100,7 @@ export function createHousekeep({ stores, clock, logDays, log, checkIn }: Housek
     results: async (sweep) => removeResults(await batchesWithResults(), sweep),
     chunks: removeChunks,
     holds: releaseDeadHolds,
-    orphans: () => files.removeOrphans(clock.now() - LEFT_OVER_AFTER_MS, AT_A_TIME, (id) => chunks.holds(id)),
+    orphans: () => files.removeOrphans(clock.now() - LEFT_OVER_AFTER_MS, AT_A_TIME, isHeld),
     oldUploads: () => uploads.removeTidied(clock.now() - LEFT_OVER_AFTER_MS, AT_A_TIME),
     logEntries: (sweep) => laneLog.removeBefore(clock.now() - logDays * DAY_MS, SMALL_AT_A_TIME, sweep.checkIn),
     idempotencyKeys: (sweep) => idempotency.removeExpired(clock.now(), SMALL_AT_A_TIME, sweep.checkIn),

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { makeLines } from '../../../activities/batch/make-lines.ts';
 import { createHousekeep } from '../../../activities/housekeeping/housekeep.ts';
 import { createBatchWorld, DAY_MS, OWNER, result, type BatchWorld } from '../../support/batch-world.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
@@ -60,6 +61,25 @@ describe('the housekeeping', () => {
     world.clock.advance(28 * DAY_MS);
     await keep();
     expect(await piecesOf(made)).toBe(0);
+  });
+
+  it('keeps lines that were made of a table for a batch that is still to be validated', async () => {
+    const file = await world.putFile('text\na\nb\nc\n', { filename: 'input.csv' });
+    const text = JSON.stringify({ body: { model: 'm', messages: [] }, custom_id: null });
+    const template = { text, delimiter: null, bodyId: null };
+    const batch = await world.putBatch(file._id, { template });
+    const claim = () => Promise.reject(new Error('killed'));
+    const files = { ...world.files, bytes: { ...world.files.bytes, claim } };
+    const making = makeLines({ ...world, files, checkIn: () => undefined }, batch, template, file);
+    await expect(making).rejects.toThrow('killed');
+    const made = (await world.read(batch._id)).template?.bodyId ?? '';
+    await database.db
+      .collection<{ _id: string }>('unclaimed_bodies')
+      .updateOne({ _id: made }, { $set: { writtenAt: world.clock.now() } });
+    world.clock.advance(DAY_MS + 1);
+    await keep();
+    expect(await piecesOf(made)).toBe(1);
+    expect(await world.validateBatch({ batchId: batch._id })).toEqual({ valid: true, chunks: 1 });
   });
 
   it('removes files behind one that can not be removed', async () => {
