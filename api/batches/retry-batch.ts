@@ -40,9 +40,8 @@ const TRIES = 4;
 export function createRetryBatch(deps: RetryBatchDeps) {
   const { files, batches, clock } = deps;
 
-  const writeFile = async (source: BatchDoc, only: ReadonlySet<RetryReason>): Promise<string> => {
+  const writeFile = async (fileId: string, source: BatchDoc, only: ReadonlySet<RetryReason>): Promise<void> => {
     const bodyId = await findRows(deps, source);
-    const fileId = newFileId();
     const rows = rowsToRetry(deps, { batchId: source._id, bodyId, total: source.counts.total, only });
     const written = await files.bytes.write(fileId, rows);
     const createdAt = clock.now();
@@ -60,7 +59,11 @@ export function createRetryBatch(deps: RetryBatchDeps) {
       bytesRemoved: false,
       batchId: null,
     });
-    return fileId;
+  };
+
+  /** What is stored and not acknowledged is found here. Where nobody can say, the file stays: the batch may need it. */
+  const discardUnlessUsed = async (fileId: string, batchId: string): Promise<void> => {
+    if ((await batches.find(batchId))?.inputFileId !== fileId) await files.discard(fileId);
   };
 
   return async function retryBatch(caller: Caller, source: BatchDoc, asked: BatchRetryRequest): Promise<BatchDoc> {
@@ -71,7 +74,7 @@ export function createRetryBatch(deps: RetryBatchDeps) {
     for (let tries = 0; tries < TRIES; tries++) {
       const place = await findRetryPlace(batches, source._id, only, request);
       if ('repeated' in place) return place.repeated;
-      const inputFileId = await writeFile(source, only);
+      const inputFileId = newFileId();
       const createdAt = clock.now();
       const { windowMs, ...rest } = begin;
       const batch: BatchDoc = {
@@ -87,8 +90,14 @@ export function createRetryBatch(deps: RetryBatchDeps) {
         retry: { only: [...only], request },
         onlyLanes,
       };
-      const stored = await batches.insert(batch);
-      if (stored.inputFileId === inputFileId) return stored;
+      try {
+        await writeFile(inputFileId, source, only);
+        const stored = await batches.insert(batch);
+        if (stored.inputFileId === inputFileId) return stored;
+      } catch (error) {
+        await discardUnlessUsed(inputFileId, place.nextId).catch(() => undefined);
+        throw error;
+      }
       // Somebody else was first; what they have made is looked at anew.
       await files.discard(inputFileId);
     }
