@@ -76,11 +76,17 @@ export function registerFileRoutes(app: FastifyInstance, deps: FileRouteDeps): v
         .send(Readable.from(files.bytes.read(file.bodyId), { objectMode: false }));
     });
 
-    scope.delete<IdParams>('/v1/files/:id', async ({ params, caller }) => {
+    scope.delete<IdParams>('/v1/files/:id', async ({ params, caller, log }) => {
       const now = clock.now();
       const file = await files.markDeleted(caller.keyId, params.id, now);
       if (file === null) throw noSuchFile(params.id);
-      await releaseFile(deps, file._id, now);
+      // It is deleted for good: told otherwise, its owner would try again, and hear that there is no such file.
+      await releaseFile(deps, file._id, now).catch((err: unknown) => {
+        log.warn(
+          { err, fileId: file._id },
+          'the bytes of a deleted file could not be removed; the housekeeping does it',
+        );
+      });
       return { id: file._id, object: 'file', deleted: true };
     });
   });

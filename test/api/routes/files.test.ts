@@ -1,5 +1,6 @@
+import { MongoNetworkError } from 'mongodb';
 import { APIError, toFile } from 'openai';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { row, rows } from '../../support/batch-world.ts';
 import { startFileApi, type FileApi } from '../../support/file-api.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
@@ -133,5 +134,14 @@ describe('DELETE /v1/files/{id}', () => {
     await api.client.files.delete(file.id);
     expect(await failureOf(api.client.files.content(file.id))).toMatchObject({ status: 404 });
     expect(await api.readFile(file.id)).toBe(row('a'));
+  });
+
+  it('goes well also where the bytes can not be removed now, which is left to the housekeeping', async () => {
+    const file = await upload(row('a'));
+    vi.spyOn(api.files, 'removeBytes').mockRejectedValueOnce(new MongoNetworkError('gone'));
+    expect(await api.client.files.delete(file.id)).toMatchObject({ deleted: true });
+    expect(await failureOf(api.client.files.retrieve(file.id))).toMatchObject({ status: 404 });
+    const removable = await api.files.listRemovable(api.clock.now(), 100);
+    expect(removable.map(({ _id }) => _id)).toContain(file.id);
   });
 });
