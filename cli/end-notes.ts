@@ -8,7 +8,7 @@ import { printable } from './table.ts';
 /** A file of many wrong lines mostly has one mistake. */
 const ERRORS_SHOWN = 5;
 
-/** Why a batch never began: what is wrong with its lines, the first few. */
+/** Why a batch never began: what is wrong with its lines, the first few. Of one that ran: what of its input was lost. */
 export function batchErrorNotes({ errors }: Batch): string[] {
   const found = errors?.data ?? [];
   const rest = found.length - ERRORS_SHOWN;

@@ -50,7 +50,7 @@ export function createComposedBytes(db: Db) {
 
     /**
      * Streams the bytes from `start` up to, not including, `end`. Waits while the database is away, for half a minute.
-     * @throws Error when the bytes are gone.
+     * @throws BytesGone
      */
     async *read(bodyId: string, start = 0, end = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer, void, undefined> {
       const composition = await readAgain(() => compositions.findOne({ _id: bodyId }));

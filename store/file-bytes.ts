@@ -30,6 +30,11 @@ export interface WrittenBytes {
   readonly sha256: string;
 }
 
+/** Bytes, or a piece of them, are not stored (any more), and no database that comes back brings them. */
+export class BytesGone extends Error {
+  override readonly name = 'BytesGone';
+}
+
 /**
  * Bytes of files, in GridFS. Pieces are read and removed one by one through the unique index on `files_id, n`: constant
  * memory on both sides for any size. (The embedded server answers a range on it by a scan that holds what it finds: 200 MiB
@@ -106,15 +111,15 @@ export function createFileBytes(db: Db) {
 
     /**
      * Streams the bytes from `start` up to, not including, `end`. Waits while the database is away, for half a minute.
-     * @throws Error when the bytes are gone.
+     * @throws BytesGone
      */
     async *read(bodyId: string, start = 0, end = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer, void, undefined> {
       const body = await readAgain(() => bodies.findOne({ _id: bodyId }));
-      if (body === null) throw new Error(`The bytes of ${bodyId} are gone.`);
+      if (body === null) throw new BytesGone(`The bytes of ${bodyId} are gone.`);
       const stop = Math.min(end, body.length);
       for (let n = Math.floor(start / body.chunkSize); n * body.chunkSize < stop; n++) {
         const piece = await readAgain(() => pieces.findOne({ files_id: bodyId, n }));
-        if (piece === null) throw new Error(`A piece of the bytes of ${bodyId} is gone.`);
+        if (piece === null) throw new BytesGone(`A piece of the bytes of ${bodyId} is gone.`);
         const data = piece.data.value();
         const offset = n * body.chunkSize;
         const from = Math.max(start - offset, 0);

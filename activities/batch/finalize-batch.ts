@@ -1,6 +1,7 @@
 import { TERMINAL_BATCH_STATES, type BatchStatus } from '../../core/contracts/batch.ts';
 import type { ChunkSeal, SealedPart } from '../../store/batch-chunks.ts';
 import { addUsage, NO_USAGE } from '../../core/token-usage.ts';
+import type { BatchError } from '../../core/wire/batch-object.ts';
 import type { BatchDoc, BatchStore } from '../../store/batches.ts';
 import type { BatchSpendStore } from '../../store/batch-spend.ts';
 import type { FileStore } from '../../store/files.ts';
@@ -68,8 +69,12 @@ export function createFinalizeBatch(deps: FinalizeBatchDeps) {
     }
     const completed = seals.map((seal) => seal.completed);
     const failed = seals.map((seal) => seal.failed);
+    const { total } = batch.counts;
+    const answered = countLines(completed);
+    const lost = total - answered - countLines(failed);
     const patch = {
-      counts: { total: batch.counts.total, completed: countLines(completed), failed: countLines(failed) },
+      counts: { total, completed: answered, failed: total - answered },
+      ...(lost === 0 ? {} : { errors: [inputLost(batch, lost)] }),
       usage: seals.reduce((sum, { usage }) => addUsage(sum, usage), NO_USAGE),
       byLane: sumTallies(seals.map(({ byLane }) => byLane)),
       outputFileId: await writeResultFile(deps, batch, 'completed', completed, now()),
@@ -96,6 +101,12 @@ export function createFinalizeBatch(deps: FinalizeBatchDeps) {
 
 function countLines(parts: readonly SealedPart[]): number {
   return parts.reduce((sum, { lines }) => sum + lines, 0);
+}
+
+/** Lines whose row is gone can't be in the error file, which tells lines by their `custom_id`. */
+function inputLost({ inputFileId }: BatchDoc, lines: number): BatchError {
+  const message = `Bytes of the input file ${inputFileId} are gone: ${lines} lines without an answer are counted as failed, and not in the error file. Create a new batch of the rows that are in neither file.`;
+  return { code: 'input_lost', message, param: 'input_file_id', line: null };
 }
 
 /**

@@ -8,6 +8,7 @@ import { splitLines } from '../../core/wire/line-splitter.ts';
 import { keepText, withoutMember } from '../../core/wire/written-text.ts';
 import type { BatchChunkDoc, BatchChunkStore } from '../../store/batch-chunks.ts';
 import type { BatchResultStore } from '../../store/batch-results.ts';
+import { BytesGone } from '../../store/file-bytes.ts';
 import type { FileStore } from '../../store/files.ts';
 
 /** One row of a chunk. Shared between readers through the cache: never change it. */
@@ -68,7 +69,7 @@ export function createChunkReader({ files, chunks, results, maxCacheBytes = DEFA
 
   /**
    * The rows of one chunk, in line order.
-   * @throws Error when the batch has no such chunk, or the file's bytes are gone.
+   * @throws Error when the batch has no such chunk; BytesGone
    */
   const read = async (batchId: string, chunkIndex: number): Promise<readonly ChunkRow[]> => {
     const key = chunkKey(batchId, chunkIndex);
@@ -84,6 +85,16 @@ export function createChunkReader({ files, chunks, results, maxCacheBytes = DEFA
   return {
     find,
     read,
+
+    /** The same for the end of a batch, which must come all the same: null when the file's bytes are gone, which no retry changes. */
+    async readUnlessGone(batchId: string, chunkIndex: number): Promise<readonly ChunkRow[] | null> {
+      try {
+        return await read(batchId, chunkIndex);
+      } catch (error) {
+        if (error instanceof BytesGone) return null;
+        throw error;
+      }
+    },
 
     /** The lines of a chunk that have no outcome yet, grouped by model in the order in which models first appear. */
     async pendingLines(batchId: string, chunkIndex: number): Promise<ChunkLines> {
