@@ -90,6 +90,8 @@ async function serve(
   sink: ReplySink | undefined,
 ): Promise<ServeResult> {
   const { lane, attempt, previous } = input;
+  // Before the call: a lane that stops or is removed meanwhile is found no more, while its last answers still come.
+  const costMicros = deps.host.find(lane.laneId)?.costMicros ?? deps.costMicros;
   const tried = await tryLane(deps.host, deps.clock, {
     itemId: request._id,
     operation: request.operation ?? 'chat',
@@ -110,7 +112,7 @@ async function serve(
   const costs =
     billed === undefined
       ? costsOfFailures([...previous, record])
-      : costsOf(deps.host.find(lane.laneId)?.costMicros ?? deps.costMicros, lane, billed.usage);
+      : costsOf(costMicros, lane, billed.usage);
   if (billed !== undefined) await persist(deps.log, () => settle(deps, input, request, costs));
   if (outcome.ok) {
     const { ignoredParams } = outcome;

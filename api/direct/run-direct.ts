@@ -88,13 +88,16 @@ interface AttemptPlace {
 
 /** One attempt, and its entry in the books where it ends the request. */
 async function serveOn(
-  { host, books, costMicros, underWay, clock }: RunDirectDeps,
+  deps: RunDirectDeps,
   call: CompletionCall,
   lane: PlannedLane,
   { previous, deadlineAt, isLastLane }: AttemptPlace,
 ): Promise<{ result: ServeResult; end?: ReplyEnd }> {
+  const { host, books, underWay, clock } = deps;
   const { requestId, keyId, model, operation, stream } = call;
   const { laneId, alias: laneAlias } = lane;
+  // Before the call: a lane that ends or is changed meanwhile is found no more, while its last answers still come.
+  const costMicros = host.find(laneId)?.costMicros ?? deps.costMicros;
   const attempt = previous.length + 1;
   const startedAt = clock.now();
   const drill = drilledSignal(call.drill, laneId, attempt);
@@ -124,7 +127,7 @@ async function serveOn(
   const facts = { requestId, keyId, model, attempts: [...previous, record], at };
   if (outcome.ok) {
     const { usage, ignoredParams } = outcome;
-    const costs = costsOf(host.find(laneId)?.costMicros ?? costMicros, lane, usage);
+    const costs = costsOf(costMicros, lane, usage);
     books.add(servedEntry(facts, { lane, usage, costs, ledgerKey: attemptKey(requestId, attempt, 1) }));
     const meta = { laneId, laneAlias, attempts: attempt, ...costs, ignoredParams };
     return { result: { ok: true, record }, end: { type: 'done', body: stream ? null : outcome.body, meta } };

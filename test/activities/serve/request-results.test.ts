@@ -35,6 +35,9 @@ async function setUp(bodyBytes = 2, written = JSON.stringify('x'.repeat(bodyByte
     /** What happens while the lane is at work. */
     meanwhile: async (): Promise<unknown> => undefined,
     storeResult: stores.requests.storeResult,
+    /** What its owner has set, for as long as the lane is hosted. */
+    ownPrice: undefined as number | undefined,
+    isHosted: true,
   };
   const texts: (string | undefined)[] = [];
   const replyTo = { processId: 'p', url: 'http://127.0.0.1:1', token: 't' };
@@ -45,7 +48,7 @@ async function setUp(bodyBytes = 2, written = JSON.stringify('x'.repeat(bodyByte
       close: async () => undefined,
     }),
   };
-  const hosted = {
+  const hosted = () => ({
     lane: {
       complete: async ({ requestId: called, body }: { requestId: string; body: object }) => {
         calls.push(called);
@@ -58,12 +61,14 @@ async function setUp(bodyBytes = 2, written = JSON.stringify('x'.repeat(bodyByte
     acquire: async () => () => undefined,
     reportAnswer: async () => undefined,
     reportFailure: async () => undefined,
-  };
+    ...(world.ownPrice === undefined ? {} : { costMicros: () => world.ownPrice ?? null }),
+  });
   const pace = { noteInteractive: () => undefined };
   const storeResult: typeof world.storeResult = (id, result) => world.storeResult(id, result);
   const requests = { ...stores.requests, storeResult };
   const shared = { ...stores, requests, replies, pace, clock, log: silentLog };
-  const serveRequest = createServeRequest({ ...shared, host: { find: () => hosted }, costMicros: () => 9 });
+  const host = { find: () => (world.isHosted ? hosted() : undefined) };
+  const serveRequest = createServeRequest({ ...shared, host, costMicros: () => 9 });
   const settleFailure = createSettleFailure(shared);
   await stores.requests.insertOnce({
     _id: requestId,
@@ -130,6 +135,15 @@ describe('the result of a request', () => {
     world.outcome = () => ({ ok: false, failure: plantFailure('caller_fault', { upstreamStatus: 200, ...given }) });
     await serve();
     expect(await stores.laneLog.find(requestId)).toMatchObject({ status: 'failed', httpStatus: 400, costMicros });
+  });
+
+  it('is priced as its lane was when the call went out, also where the lane has ended meanwhile', async () => {
+    const { requestId, world, serve } = await setUp();
+    world.ownPrice = 5;
+    world.meanwhile = async () => (world.isHosted = false);
+    await serve();
+    expect(await stores.ledger.listOfItem(requestId)).toMatchObject([{ costMicros: 5, meterMicros: 5 }]);
+    expect(await stores.laneLog.find(requestId)).toMatchObject({ status: 'answered', costMicros: 5 });
   });
 
   it('has its entry in the lane log also when a worker died between the two', async () => {

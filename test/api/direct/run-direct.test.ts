@@ -118,6 +118,20 @@ describe('the direct path', () => {
     expect(entries[0]?.ledger?.costMicros).toBe(99);
   });
 
+  it('takes the prices with which the call went out, also where the lane has ended meanwhile', async () => {
+    const answers: Record<string, Answer[]> = {
+      a: [
+        async () => {
+          delete answers['a'];
+          return ANSWER;
+        },
+      ],
+    };
+    const { runDirect, entries } = plantWorld(answers, { costMicros: () => 99 });
+    expect(await runDirect(request())).toMatchObject({ meta: { costMicros: 99 } });
+    expect(entries[0]?.ledger?.costMicros).toBe(99);
+  });
+
   it('goes to the next lane, after one more try where that may help', async () => {
     const { runDirect, entries, reported } = plantWorld({
       a: [fails(plantFailure('broken')), fails(plantFailure('broken'))],
