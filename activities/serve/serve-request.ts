@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { ServeRequestInput, ServeResult } from '../../core/contracts/completion.ts';
 import type { AttemptRecord } from '../../core/contracts/failure.ts';
 import { attemptKey } from '../../core/contracts/ids.ts';
+import type { TokenUsage } from '../../core/lane-port.ts';
 import type { Logger } from '../../core/log.ts';
 import type { ReplyChannel, ReplySink } from '../../core/reply.ts';
 import { endOfResult } from '../../store/end-of-result.ts';
@@ -19,7 +20,8 @@ import { ownAnswer } from '../../core/failure-answer.ts';
 import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
 import { persist } from '../../core/persist.ts';
 import type { LinePace } from './line-pace.ts';
-import { tryLane, type TriedLane } from './try-lane.ts';
+import { cancelledWith, lostAttempts, recordOfAll } from './lost-attempts.ts';
+import { tryLane } from './try-lane.ts';
 
 export interface ServeRequestDeps {
   readonly host: LaneHost;
@@ -92,7 +94,8 @@ async function serve(
   const { lane, attempt, previous } = input;
   // Before the call: a lane that stops or is removed meanwhile is found no more, while its last answers still come.
   const costMicros = deps.host.find(lane.laneId)?.costMicros ?? deps.costMicros;
-  const tried = await tryLane(deps.host, deps.clock, {
+  const lostUntil = (startedAt: number): Promise<readonly AttemptRecord[]> => lostAttempts(deps, input, startedAt);
+  const { outcome, record, billed } = await tryLane(deps.host, deps.clock, {
     itemId: request._id,
     operation: request.operation ?? 'chat',
     body: keepText(JSON.parse(request.body) as Record<string, unknown>, request.body),
@@ -107,13 +110,15 @@ async function serve(
     onChunk: async (json) => {
       await sink?.send({ type: 'chunk', json, laneId: lane.laneId, laneAlias: lane.alias, attempts: attempt });
     },
+  }).catch(async (error: unknown) => {
+    throw await cancelledWith(error, lostUntil);
   });
-  const { outcome, record, billed } = tried;
-  const costs =
-    billed === undefined
-      ? costsOfFailures([...previous, record])
-      : costsOf(costMicros, lane, billed.usage);
-  if (billed !== undefined) await persist(deps.log, () => settle(deps, input, request, costs));
+  const paid = billed === undefined ? undefined : costsOf(costMicros, lane, billed.usage);
+  if (paid !== undefined) await persist(deps.log, () => settle(deps, input, request, paid));
+  const lost = await lostUntil(record.startedAt);
+  const made = [...previous, ...lost, record];
+  const costs = paid ?? costsOfFailures(made);
+  const usage = billed?.usage ?? null;
   if (outcome.ok) {
     const { ignoredParams } = outcome;
     const meta = { laneId: lane.laneId, laneAlias: lane.alias, attempts: attempt, ...costs, ignoredParams };
@@ -125,7 +130,7 @@ async function serve(
       attempts: attempt,
       meta,
     };
-    const standing = await persist(deps.log, () => storeEnd(deps, input, request, { tried, result, costs }));
+    const standing = await persist(deps.log, () => storeEnd(deps, input, request, { made, usage, result, costs }));
     if (standing !== result) return passOn(deps, standing, sink, record);
     await sink?.send({ type: 'done', body: request.stream ? null : outcome.body, meta });
     return { ok: true, record };
@@ -137,11 +142,11 @@ async function serve(
     const hints = billed === undefined ? {} : { shouldRetry: false };
     const attempts = previous.length + 1;
     const result = { status, body, laneId: lane.laneId, at: deps.clock.now(), attempts, ...hints };
-    const standing = await persist(deps.log, () => storeEnd(deps, input, request, { tried, result, costs }));
+    const standing = await persist(deps.log, () => storeEnd(deps, input, request, { made, usage, result, costs }));
     if (standing !== result) return passOn(deps, standing, sink, record);
     await sink?.send({ type: 'failed', status, body, attempts, ...hints });
   }
-  return { ok: false, record, failure };
+  return { ok: false, record: recordOfAll(record, lost), failure };
 }
 
 /**
@@ -174,7 +179,9 @@ async function settle(deps: ServeRequestDeps, input: ServeRequestInput, request:
 }
 
 interface RequestEnd {
-  readonly tried: TriedLane;
+  /** All attempts, this one included. */
+  readonly made: readonly AttemptRecord[];
+  readonly usage: TokenUsage | null;
   readonly result: RequestResult;
   readonly costs: Costs;
 }
@@ -184,10 +191,10 @@ async function storeEnd(
   deps: ServeRequestDeps,
   input: ServeRequestInput,
   request: RequestDoc,
-  { tried: { record, billed }, result, costs }: RequestEnd,
+  { made, usage, result, costs }: RequestEnd,
 ): Promise<RequestResult> {
   const { requests, laneLog } = deps;
-  const { lane, previous } = input;
+  const { lane } = input;
   const standing = await keepResult(requests, request._id, result);
   if (standing !== result) {
     await laneLog.insertMissing([await entryOfResult(deps, request, standing, input)]);
@@ -198,8 +205,8 @@ async function storeEnd(
       httpStatus: result.status,
       laneId: lane.laneId,
       laneAlias: lane.alias,
-      attempts: [...previous, record],
-      usage: billed?.usage ?? null,
+      attempts: made,
+      usage,
       costs,
       at: result.at,
     }),

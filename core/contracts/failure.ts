@@ -62,7 +62,7 @@ export interface AttemptRecord {
   readonly durationMs: number;
   readonly reason?: string;
   readonly param?: string;
-  /** It was cut off on a metered lane: what the upstream takes for it is not known. */
+  /** It, or a delivery of it before, was cut off on a metered lane: what the upstream takes for it is not known. */
   readonly costUnknown?: true;
   /** Its owner had the failure played: the lane had no part in it, and nothing of it counts against the lane. */
   readonly drill?: true;

@@ -1,21 +1,10 @@
-import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createServeRequest } from '../../../activities/serve/serve-request.ts';
-import { createSettleFailure } from '../../../activities/serve/settle-failure.ts';
-import type { ServeRequestInput, ServeResult } from '../../../core/contracts/completion.ts';
-import { newRequestId } from '../../../core/ids.ts';
-import type { LaneOutcome } from '../../../core/lane-port.ts';
-import type { ReplyEvent } from '../../../core/reply.ts';
-import { textOf } from '../../../core/wire/written-text.ts';
 import { createStores, type Stores } from '../../../store/stores.ts';
-import { createMovableClock } from '../../support/movable-clock.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
-import { plantFailure, plantLane, silentLog } from '../../support/planted.ts';
+import { plantFailure } from '../../support/planted.ts';
+import { setUpRequest, usage } from '../../support/served-request.ts';
 
 const MIB = 1024 * 1024;
-const LANE = plantLane('a', { kind: 'key' });
-const usage = { promptTokens: 3, cachedPromptTokens: 0, completionTokens: 2, reasoningTokens: 0 };
-const clock = createMovableClock();
 
 let database: TestDatabase;
 let stores: Stores;
@@ -25,73 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.release());
 
-/** A stored request, the activities over a real database, and a lane that gives one answer. */
-async function setUp(bodyBytes = 2, written = JSON.stringify('x'.repeat(bodyBytes))) {
-  const requestId = newRequestId();
-  const sent: ReplyEvent[] = [];
-  const calls: string[] = [];
-  const world = {
-    outcome: (): LaneOutcome => ({ ok: true, body: '{"id":"x"}', usage, ignoredParams: [] }),
-    /** What happens while the lane is at work. */
-    meanwhile: async (): Promise<unknown> => undefined,
-    storeResult: stores.requests.storeResult,
-    /** What its owner has set, for as long as the lane is hosted. */
-    ownPrice: undefined as number | undefined,
-    isHosted: true,
-  };
-  const texts: (string | undefined)[] = [];
-  const replyTo = { processId: 'p', url: 'http://127.0.0.1:1', token: 't' };
-  const replies = {
-    open: () => ({
-      send: async (event: ReplyEvent) => sent.push(event) > 0,
-      callerGone: new AbortController().signal,
-      close: async () => undefined,
-    }),
-  };
-  const hosted = () => ({
-    lane: {
-      complete: async ({ requestId: called, body }: { requestId: string; body: object }) => {
-        calls.push(called);
-        await world.meanwhile();
-        texts.push(textOf(body));
-        return world.outcome();
-      },
-    },
-    availability: () => ({ open: true }) as const,
-    acquire: async () => () => undefined,
-    reportAnswer: async () => undefined,
-    reportFailure: async () => undefined,
-    ...(world.ownPrice === undefined ? {} : { costMicros: () => world.ownPrice ?? null }),
-  });
-  const pace = { noteInteractive: () => undefined };
-  const storeResult: typeof world.storeResult = (id, result) => world.storeResult(id, result);
-  const requests = { ...stores.requests, storeResult };
-  const shared = { ...stores, requests, replies, pace, clock, log: silentLog };
-  const host = { find: () => (world.isHosted ? hosted() : undefined) };
-  const serveRequest = createServeRequest({ ...shared, host, costMicros: () => 9 });
-  const settleFailure = createSettleFailure(shared);
-  await stores.requests.insertOnce({
-    _id: requestId,
-    keyId: 'key_1',
-    model: 'm',
-    body: written,
-    stream: false,
-    replyTo,
-    createdAt: clock.now(),
-    expireAt: clock.now() + 1_000,
-    result: null,
-  });
-  const serve = (given: Partial<ServeRequestInput> = {}): Promise<ServeResult> =>
-    new MockActivityEnvironment().run(serveRequest, {
-      requestId,
-      lane: LANE,
-      attempt: 1,
-      previous: [],
-      deadlineAt: clock.now() + 60_000,
-      ...given,
-    });
-  return { requestId, world, sent, calls, texts, serve, settleFailure };
-}
+const setUp = (bodyBytes?: number, written?: string) => setUpRequest(stores, bodyBytes, written);
 
 describe('a stored request', () => {
   it('goes to the lane as its caller wrote it', async () => {

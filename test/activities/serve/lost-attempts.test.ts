@@ -1,0 +1,113 @@
+import { CancelledFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createStores, type Stores } from '../../../store/stores.ts';
+import { openTestDatabase, type TestDatabase } from '../../support/mongodb.ts';
+import { PATIENT } from '../../support/patience.ts';
+import { plantFailure, plantLane } from '../../support/planted.ts';
+import { setUpRequest } from '../../support/served-request.ts';
+
+let database: TestDatabase;
+let stores: Stores;
+beforeAll(async () => {
+  database = await openTestDatabase();
+  stores = createStores(database.db);
+});
+afterAll(() => database.release());
+
+const delivered = (attempt: number) => new MockActivityEnvironment({ attempt });
+const LOST = { laneId: 'a', attempt: 1, outcome: 'process_lost', reachedUpstream: true, costUnknown: true };
+
+/** What an earlier delivery has paid for. */
+const settled = (requestId: string, delivery: number, costMicros: number | null) =>
+  stores.ledger.settle([
+    {
+      _id: `${requestId}#1.${delivery}`,
+      itemId: requestId,
+      batchId: null,
+      keyId: 'key_1',
+      laneId: 'a',
+      costMicros,
+      meterMicros: costMicros,
+      at: 1,
+    },
+  ]);
+
+describe('a delivery of a request that was not the first', () => {
+  it('tells of the earlier ones on a metered lane, which may have been paid for', async () => {
+    const { requestId, serve } = await setUpRequest(stores);
+    expect(await serve({}, delivered(3))).toMatchObject({ ok: true, record: { outcome: 'answered' } });
+    expect(await stores.laneLog.find(requestId)).toMatchObject({
+      status: 'answered',
+      costMicros: 9,
+      attempts: [LOST, LOST, { outcome: 'answered' }],
+    });
+  });
+
+  it('knows what an earlier one cost where the ledger has its price', async () => {
+    const { requestId, serve } = await setUpRequest(stores);
+    await settled(requestId, 1, 4);
+    await settled(requestId, 2, null);
+    await serve({}, delivered(3));
+    const { attempts } = (await stores.laneLog.find(requestId)) ?? {};
+    expect(attempts?.map(({ outcome, costUnknown = false }) => [outcome, costUnknown])).toEqual([
+      ['process_lost', false],
+      ['process_lost', true],
+      ['answered', false],
+    ]);
+  });
+
+  it('looks into the ledger when it is over: what was taken for dead may have settled meanwhile', async () => {
+    const { requestId, world, serve } = await setUpRequest(stores);
+    world.meanwhile = () => settled(requestId, 1, 4);
+    await serve({}, delivered(2));
+    const { attempts } = (await stores.laneLog.find(requestId)) ?? {};
+    expect(attempts).toHaveLength(2);
+    expect(attempts?.[0]).not.toHaveProperty('costUnknown');
+  });
+
+  it('does not make a refusal a request that has cost nothing', async () => {
+    const { requestId, world, serve } = await setUpRequest(stores);
+    world.outcome = () => ({ ok: false, failure: plantFailure('caller_fault', { upstreamStatus: 400 }) });
+    await serve({}, delivered(2));
+    expect(await stores.laneLog.find(requestId)).toMatchObject({
+      status: 'failed',
+      costMicros: null,
+      attempts: [LOST, { outcome: 'caller_fault' }],
+    });
+  });
+
+  it('gives its workflow a record whose cost is unknown where another lane goes on', async () => {
+    const { world, serve } = await setUpRequest(stores);
+    world.outcome = () => ({ ok: false, failure: plantFailure('overloaded', { upstreamStatus: 503 }) });
+    expect(await serve({}, delivered(2))).toMatchObject({ record: { outcome: 'overloaded', costUnknown: true } });
+    expect((await serve()).record).not.toHaveProperty('costUnknown');
+  });
+
+  it('gives its workflow such a record also when it is cancelled before it has reached the upstream', async () => {
+    const { calls, world, serve } = await setUpRequest(stores);
+    world.meanwhile = (signal) =>
+      new Promise((resolve) => {
+        signal.addEventListener('abort', resolve);
+      });
+    world.outcome = () => ({ ok: false, failure: plantFailure('cancelled', { reachedUpstream: false }) });
+    const environment = delivered(2);
+    const running = serve({}, environment).catch((error: unknown) => error);
+    await vi.waitFor(() => expect(calls).toHaveLength(1), PATIENT);
+    environment.cancel();
+    const error = await running;
+    expect(error).toBeInstanceOf(CancelledFailure);
+    expect((error as CancelledFailure).details).toMatchObject([{ outcome: 'cancelled', costUnknown: true }]);
+  });
+
+  it.each([
+    ['on a plan lane, which nobody pays for by the token', { lane: plantLane('a') }],
+    ['where its failure is played', { drill: 'server_error' as const }],
+  ])('has nothing to tell of the earlier ones %s', async (_where, given) => {
+    const { requestId, world, serve } = await setUpRequest(stores);
+    world.outcome = () => ({ ok: false, failure: plantFailure('caller_fault', { upstreamStatus: 400 }) });
+    const { record } = await serve(given, delivered(2));
+    expect(record).not.toHaveProperty('costUnknown');
+    expect((await stores.laneLog.find(requestId))?.attempts ?? [record]).toHaveLength(1);
+  });
+});
