@@ -56,7 +56,7 @@ const MAX_CALLS_IN_FLIGHT = 64;
 /** Calls answer within milliseconds; loading a model list over a slow network takes some seconds. */
 const CALL_TIMEOUT_MS = 20_000;
 
-/** Lines that are no JSON-RPC: a stray print is tolerated, a stream of them is a broken process. */
+/** Lines that are no JSON-RPC, or whose notification nobody can read: a stray print is tolerated, a stream of them is a broken process. */
 const MAX_GARBAGE_LINES = 20;
 
 /** Above the largest body that the API takes, base64 and escaping included. */
@@ -107,7 +107,27 @@ export function createRpcClient({ output, input, log, onNotification, onBroken }
     onBroken(reason);
   };
 
-  const tell = (threadId: string, notification: RpcNotification): void => listeners.get(threadId)?.(notification);
+  const garbage = (what: string, about: object): void => {
+    garbageLines += 1;
+    log.debug({ garbageLines, ...about }, what);
+    if (garbageLines > MAX_GARBAGE_LINES) broken('the Codex process prints lines that make no sense');
+  };
+
+  /** What a listener throws over must not leave the handler of the stream, where it would end this process. */
+  const hear = (listener: (notification: RpcNotification) => void, notification: RpcNotification): void => {
+    try {
+      listener(notification);
+    } catch (error) {
+      // Of the error its name alone: its text can hold what the CLI said.
+      const reason = error instanceof Error ? error.name : 'unknown';
+      garbage('a notification of the Codex CLI could not be read', { method: notification.method, reason });
+    }
+  };
+
+  const tell = (threadId: string, notification: RpcNotification): void => {
+    const listener = listeners.get(threadId);
+    if (listener !== undefined) hear(listener, notification);
+  };
 
   const settle = (id: number, message: Message): void => {
     const call = pending.get(id);
@@ -134,19 +154,14 @@ export function createRpcClient({ output, input, log, onNotification, onBroken }
       return;
     }
     const message = parseMessage(line);
-    if (message === undefined) {
-      garbageLines += 1;
-      log.debug({ garbageLines, length: line.length }, 'a line of the Codex CLI is no JSON-RPC');
-      if (garbageLines > MAX_GARBAGE_LINES) broken('the Codex process prints lines that make no sense');
-      return;
-    }
+    if (message === undefined) return garbage('a line of the Codex CLI is no JSON-RPC', { length: line.length });
     const { id, method, params } = message;
     if (method === undefined) return typeof id === 'number' ? settle(id, message) : undefined;
     const threadId = params?.['threadId'];
     const thread = typeof threadId === 'string' ? threadId : undefined;
     if (id !== undefined) return serverRequest(id, method, thread);
     const listener = thread === undefined ? undefined : listeners.get(thread);
-    (listener ?? onNotification)({ method, params: params ?? {} });
+    hear(listener ?? onNotification, { method, params: params ?? {} });
   };
 
   input.on('error', () => broken('the Codex process does not take input any more'));

@@ -16,7 +16,8 @@ interface Wire {
   readonly broken: string[];
 }
 
-function wire(): Wire {
+/** @param refuses a method whose notifications its reader throws over */
+function wire(refuses?: string): Wire {
   const output = new PassThrough();
   const input = new PassThrough();
   const lines: Buffer[] = [];
@@ -27,7 +28,10 @@ function wire(): Wire {
     output,
     input,
     log: createLogger('silent', 'test'),
-    onNotification: (notification) => notifications.push(notification),
+    onNotification: (notification) => {
+      if (notification.method === refuses) throw new Error('another shape');
+      notifications.push(notification);
+    },
     onBroken: (reason) => broken.push(reason),
   });
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -133,6 +137,21 @@ describe('createRpcClient', () => {
     expect(broken).toHaveLength(1);
     await lost;
     await expect(rpc.call('model/list', {})).rejects.toMatchObject({ kind: 'lost' });
+  });
+
+  it('counts a notification that its reader throws over as garbage, of a thread or of none, and reads on', async () => {
+    const { rpc, say, broken, notifications } = wire('account/login/completed');
+    const unreadable = { method: 'account/login/completed', params: { success: 'perhaps' } };
+    await say(unreadable, { method: 'account/updated' });
+    expect(notifications.map(({ method }) => method)).toEqual(['account/updated']);
+    rpc.listen('t1', () => {
+      throw new Error('another shape');
+    });
+    expect(() => rpc.tell('t1', { method: 'heard', params: {} })).not.toThrow();
+    await say(...Array.from({ length: 18 }, () => ({ method: 'turn/completed', params: { threadId: 't1' } })));
+    expect(broken).toEqual([]);
+    await say(unreadable);
+    expect(broken).toHaveLength(1);
   });
 
   it('drops the echo of injected items unread, however large it is', async () => {
