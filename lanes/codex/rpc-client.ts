@@ -28,8 +28,16 @@ export interface RpcNotification {
 }
 
 export interface RpcClient {
-  /** @throws RpcError; the CLI's own words are only in the debug log, because they hold addresses and paths. */
-  call(method: RpcMethod, params: Readonly<Record<string, unknown>>, timeoutMs?: number): Promise<unknown>;
+  /**
+   * @param onLate gets the result if that comes after the time limit. Must not throw
+   * @throws RpcError; the CLI's own words are only in the debug log, because they hold addresses and paths.
+   */
+  call(
+    method: RpcMethod,
+    params: Readonly<Record<string, unknown>>,
+    timeoutMs?: number,
+    onLate?: (result: unknown) => void,
+  ): Promise<unknown>;
   /** Sends the `initialized` notification, the only one that we have. */
   initialized(): void;
   /** Notifications of one thread go to its listener, in order. Returns the function that ends it. */
@@ -82,6 +90,7 @@ const METHOD_NOT_OURS = -32_601;
 /** The JSON-RPC of `codex app-server` over its standard input and output: one JSON object a line. */
 export function createRpcClient({ output, input, log, onNotification, onBroken }: RpcClientOptions): RpcClient {
   const pending = new Map<number, PendingCall>();
+  const late = new Map<number, (result: unknown) => void>();
   const listeners = new Map<string, (notification: RpcNotification) => void>();
   let nextId = 1;
   let garbageLines = 0;
@@ -99,6 +108,7 @@ export function createRpcClient({ output, input, log, onNotification, onBroken }
       call.reject(new RpcError('lost', reason));
     }
     pending.clear();
+    late.clear();
   };
 
   const broken = (reason: string): void => {
@@ -131,7 +141,11 @@ export function createRpcClient({ output, input, log, onNotification, onBroken }
 
   const settle = (id: number, message: Message): void => {
     const call = pending.get(id);
-    if (call === undefined) return;
+    if (call === undefined) {
+      if (message.error === undefined) late.get(id)?.(message.result);
+      late.delete(id);
+      return;
+    }
     pending.delete(id);
     clearTimeout(call.timer);
     if (message.error === undefined) return call.resolve(message.result);
@@ -171,7 +185,7 @@ export function createRpcClient({ output, input, log, onNotification, onBroken }
   });
 
   return {
-    call(method, params, timeoutMs = CALL_TIMEOUT_MS) {
+    call(method, params, timeoutMs = CALL_TIMEOUT_MS, onLate) {
       if (!RPC_METHODS.includes(method)) throw new Error('This method may not be sent to the Codex process.');
       if (lostReason !== undefined) return Promise.reject(new RpcError('lost', lostReason));
       if (pending.size >= MAX_CALLS_IN_FLIGHT) {
@@ -181,6 +195,7 @@ export function createRpcClient({ output, input, log, onNotification, onBroken }
       return new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
           pending.delete(id);
+          if (onLate !== undefined) late.set(id, onLate);
           reject(new RpcError('timeout', `The Codex process did not answer ${method} within ${timeoutMs} ms.`));
         }, timeoutMs);
         pending.set(id, { resolve, reject, timer });

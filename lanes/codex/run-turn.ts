@@ -70,7 +70,8 @@ interface Progress {
 
 /**
  * Runs one completion as one turn of a thread of its own: thread/start, inject, turn/start, events, and away with the thread.
- * Never throws. When it resolves nothing of the turn goes on: it is interrupted where it is not over by itself.
+ * Never throws. When it resolves nothing of the turn goes on: it is interrupted where it is not over by itself,
+ * and as soon as it starts where the CLI starts it late.
  */
 export async function runTurn(process: CodexProcess, call: TurnCall): Promise<TurnResult> {
   const stop = createTurnStop({
@@ -116,15 +117,28 @@ async function startTurn(
   if (!(await stop.during(images.allRead()))) throw new ImageLeftOut(request.historyParam);
   stop.check();
   progress.reachedUpstream = true;
-  const turn = await rpc.call('turn/start', {
+  const params = {
     threadId,
     // The whole history is injected: text in here is parsed for mentions and capped at 1,048,576 characters.
     input: [],
     ...(request.effort === undefined ? {} : { effort: request.effort }),
     ...(request.outputSchema === undefined ? {} : { outputSchema: request.outputSchema }),
-  });
+  };
+  const turn = await rpc.call('turn/start', params, undefined, (late) => endLateTurn(process, threadId, late));
   progress.turnId = turnStarted.parse(turn).turn.id;
   return queue;
+}
+
+/**
+ * Interrupts a turn that has started when its request was over. Nobody listens to it, but the model is asked all the same:
+ * measured, the end of its subscription does not end it.
+ */
+function endLateTurn({ rpc }: CodexProcess, threadId: string, late: unknown): void {
+  const started = turnStarted.safeParse(late);
+  if (!started.success) return;
+  const turnId = started.data.turn.id;
+  // Refused, it has ended by itself at this moment.
+  void rpc.call('turn/interrupt', { threadId, turnId }, CLEANUP_TIMEOUT_MS).catch(() => undefined);
 }
 
 async function follow(

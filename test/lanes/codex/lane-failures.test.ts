@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { RpcError } from '../../../lanes/codex/rpc-client.ts';
+import { RpcError, type RpcClient } from '../../../lanes/codex/rpc-client.ts';
 import { runTurn, type TurnResult } from '../../../lanes/codex/run-turn.ts';
 import { startCodex } from '../../standins/codex-driver.ts';
 import { collector, says, signIn, startAccount, textOf, type SignedInAccount } from './signed-in-account.ts';
@@ -150,10 +150,7 @@ describe('a lane that is full', () => {
 });
 
 /** Runs a turn on a process whose calls are answered by the test. */
-const runOn = (
-  call: (method: string) => Promise<unknown>,
-  stop: () => Promise<void> = () => Promise.resolve(),
-): Promise<TurnResult> =>
+const runOn = (call: RpcClient['call'], stop: () => Promise<void> = () => Promise.resolve()): Promise<TurnResult> =>
   runTurn(
     {
       rpc: {
@@ -171,7 +168,7 @@ const runOn = (
     },
     {
       model: 'm',
-      request: {} as never,
+      request: { items: [] } as never,
       answer: {} as never,
       workDir: '/',
       remainingMs: 1_000,
@@ -204,6 +201,24 @@ describe('a call that the CLI does not answer', () => {
     );
     expect(result).toMatchObject({ ok: false, failure: { class: 'process_lost', lostProcess: 1 } });
     expect(stop).toHaveBeenCalledOnce();
+  });
+});
+
+describe('a turn that the CLI starts late, when its request is over', () => {
+  it('is interrupted as soon as its start is answered', async () => {
+    let startLate: (result: unknown) => void = () => undefined;
+    const called: unknown[] = [];
+    const result = await runOn(async (method, params, _limitMs, onLate) => {
+      called.push([method, params['turnId']]);
+      if (method === 'thread/start') return { thread: { id: 'thread_1' } };
+      if (method !== 'turn/start') return {};
+      startLate = onLate ?? startLate;
+      throw new RpcError('timeout', 'planted');
+    });
+    expect(result).toMatchObject({ ok: false, failure: { class: 'unsupported' }, reachedUpstream: true });
+    expect(called.at(-1)).toEqual(['thread/unsubscribe', undefined]);
+    startLate({ turn: { id: 'turn_1' } });
+    expect(called.at(-1)).toEqual(['turn/interrupt', 'turn_1']);
   });
 });
 

@@ -179,6 +179,16 @@ describe('createRpcClient', () => {
     await say({ id: 1, result: 'late' });
   });
 
+  it('hands a late result over once where it is wanted, and no refusal', async () => {
+    const { rpc, say } = wire();
+    const late: unknown[] = [];
+    const inVain = (): Promise<unknown> => rpc.call('turn/start', {}, 5, (result) => late.push(result));
+    await expect(inVain()).rejects.toMatchObject({ kind: 'timeout' });
+    await expect(inVain()).rejects.toMatchObject({ kind: 'timeout' });
+    await say({ id: 1, result: 'late' }, { id: 1, result: 'again' }, { id: 2, error: { code: 1, message: 'no' } });
+    expect(late).toEqual(['late']);
+  });
+
   it('hides what the CLI says when it refuses a call', async () => {
     const { rpc, say } = wire();
     const call = rpc.call('thread/start', {});
