@@ -18,7 +18,8 @@ export function createConnectApi(io: CliIo): ConnectApi {
     if (key === undefined) {
       throw new CliError('There is no key. Set FLATLANE_API_KEY to one that `flatlane keys create` has made.');
     }
-    return createApiClient({ baseUrl: options.baseUrl, key: key.trim(), interrupted: io.interrupted });
+    const { interrupted } = io;
+    return createApiClient({ baseUrl: options.baseUrl, key: key.trim(), interrupted, sleep: (ms) => io.sleep(ms) });
   };
 }
 

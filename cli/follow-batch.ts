@@ -1,7 +1,8 @@
 import { parseJson } from '../core/wire/json-object.ts';
 import { splitLines } from '../core/wire/line-splitter.ts';
-import { ApiUnreachable, type ApiClient } from './api-client.ts';
+import type { ApiClient } from './api-client.ts';
 import { progressAnswer, type Progress } from './api-shapes.ts';
+import { ApiUnreachable } from './ask-again.ts';
 import { CliError } from './cli-error.ts';
 import type { CliIo } from './cli-io.ts';
 import { progressLine } from './progress-text.ts';

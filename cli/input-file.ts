@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
 import type { ApiClient } from './api-client.ts';
@@ -16,7 +17,7 @@ export async function inputFileId(client: ApiClient, pathOrId: string): Promise<
   const form = new FormData();
   form.append('purpose', 'batch');
   form.append('file', await openFile(pathOrId), basename(pathOrId));
-  return (await client.request('POST', '/files', fileAnswer, form)).id;
+  return (await client.request('POST', '/files', fileAnswer, form, randomUUID())).id;
 }
 
 async function openFile(path: string): Promise<Blob> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -6,6 +7,7 @@ import { BATCH_PRIORITIES, BATCH_SPILLS } from '../../core/contracts/batch-contr
 import { splitLines } from '../../core/wire/line-splitter.ts';
 import { batchAnswer, type Batch } from '../api-shapes.ts';
 import type { ApiClient } from '../api-client.ts';
+import { LostAnswer } from '../ask-again.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CliError } from '../cli-error.ts';
 import { batchPath, type ConnectApi } from '../connect-api.ts';
@@ -88,13 +90,14 @@ export function registerBatchFlow(batches: Command, context: CliContext, connect
         ...(options.priority === undefined ? {} : { flatlane_priority: options.priority }),
         ...(options.maxUsd === undefined ? {} : { max_metered_usd: options.maxUsd }),
       };
-      const batch = await client.request('POST', '/batches', batchAnswer, {
+      const wish = {
         input_file_id: await inputFileId(client, path),
         endpoint: options.endpoint,
         completion_window: options.window,
         ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
         ...(template === undefined ? {} : { template }),
-      });
+      };
+      const batch = await made(client.request('POST', '/batches', batchAnswer, wish, randomUUID()));
       await began(client, command, batch, options.wait === true);
     });
 
@@ -138,13 +141,32 @@ export function registerBatchFlow(batches: Command, context: CliContext, connect
     .option('--wait', 'show the progress until it is over')
     .action(async (id: string, { only, lanes, window, wait }: RetryOptions, command: Command) => {
       const client = connect(command);
-      const batch = await client.request('POST', batchPath(id, '/retry'), batchAnswer, {
+      const wish = {
         ...(only === undefined ? {} : { only }),
         ...(lanes === undefined ? {} : { lanes }),
         ...(window === undefined ? {} : { completion_window: window }),
-      });
+      };
+      // The path takes no idempotency key.
+      const batch = await made(client.request('POST', batchPath(id, '/retry'), batchAnswer, wish));
       await began(client, command, batch, wait === true);
     });
+}
+
+/**
+ * The batch that a request makes.
+ * @throws CliError that says how to see whether it was made, where nobody knows: a second one would be paid for as well
+ */
+async function made(request: Promise<Batch>): Promise<Batch> {
+  try {
+    return await request;
+  } catch (error) {
+    if (!(error instanceof LostAnswer)) throw error;
+    const { message, exitCode } = error;
+    throw new CliError(
+      `${message} The batch may be there all the same; before you make it again, see: flatlane batches`,
+      exitCode,
+    );
+  }
 }
 
 /** Streams into a file, or line by line to standard output. */
