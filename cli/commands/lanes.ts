@@ -80,7 +80,7 @@ export function registerLanes(program: Command, context: CliContext): void {
     )
     .option(
       '--price <model=in/out>',
-      'dollars for a million tokens, also model=in/out/cached; may be repeated',
+      'dollars for a million tokens, also model=in/out/cached, and model@tier=in/out for a service tier, as priority; may be repeated',
       gatherPrice,
     )
     .option('--batch-price <share>', BATCH_PRICE_HELP, parseShare)

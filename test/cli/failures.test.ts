@@ -49,6 +49,11 @@ describe('flatlane, when something is wrong', () => {
     expect(await bench.flatlane('lanes', 'add-key', '--help')).toBe(0);
     expect(bench.out.join('\n')).toContain('--key-env <name>');
   });
+
+  it('says in its help how the price of a service tier is set', async () => {
+    expect(await bench.flatlane('lanes', 'add-key', '--help')).toBe(0);
+    expect(bench.out.join(' ').replaceAll(/\s+/g, ' ')).toContain('model@tier=in/out for a service tier, as priority');
+  });
 });
 
 describe('the admin key', () => {
