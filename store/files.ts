@@ -42,15 +42,14 @@ export function createFileStore(db: Db) {
     async insertOnce(file: FileDoc): Promise<boolean> {
       try {
         await files.insertOne(file);
-        await bytes.claim(file.bodyId);
-        return true;
       } catch (error) {
         if (!isDuplicateKey(error)) throw error;
         // Its own, where the acknowledgement was lost and the driver has sent it again: taken as another's, its bytes would go.
-        const isOwn = (await files.findOne({ _id: file._id }))?.bodyId === file.bodyId;
-        if (isOwn) await bytes.claim(file.bodyId);
-        return isOwn;
+        if ((await files.findOne({ _id: file._id }))?.bodyId !== file.bodyId) return false;
       }
+      // The file is there and may have been seen. Where this fails housekeeping finds that its document stands for the bytes.
+      await bytes.claim(file.bodyId).catch(() => undefined);
+      return true;
     },
 
     /** A file of this owner that is neither deleted nor expired. */
@@ -121,10 +120,13 @@ export function createFileStore(db: Db) {
       return removed;
     },
 
-    /** Takes a file back that was refused, or of which nobody knows whether it was stored: document first, then bytes. */
-    async discard(fileId: string, bodyId = fileId): Promise<void> {
-      await files.deleteOne({ _id: fileId, bodyId });
-      await bytes.remove(bodyId);
+    /**
+     * Takes a file back that was refused, or of which nobody knows whether it was stored: document first, then bytes. Only for an id
+     * of which nobody was told.
+     */
+    async discard(fileId: string): Promise<void> {
+      await files.deleteOne({ _id: fileId });
+      await bytes.remove(fileId);
     },
 
     /** Removes a file's bytes and says so in its document. Safe to repeat. */

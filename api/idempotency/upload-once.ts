@@ -8,6 +8,7 @@ import { toFileObject } from '../../core/wire/file-object.ts';
 import type { WrittenBytes } from '../../store/file-bytes.ts';
 import type { FileDoc, FileStore } from '../../store/files.ts';
 import type { IdempotencyDoc, IdempotencyStore, KeptAnswer } from '../../store/idempotency.ts';
+import { storeTrouble } from '../../store/store-trouble.ts';
 import { newFileTarget, type UploadTarget } from '../upload.ts';
 import { createClaims } from './claims.ts';
 import { sendKept } from './kept-answer.ts';
@@ -27,7 +28,8 @@ export interface UploadOnceDeps {
  * Idempotency for uploads. What was sent is known only when all of it has passed, so the body is compared then: by a hash over
  * the file's content and name and over what the fields ask for, because the form around them differs from one client to the
  * next. The bytes of a repeat are hashed on the way and dropped. Those of an upload that takes the place of one that died go
- * under an id of their own, and the file's one document says which stand.
+ * under an id of their own, and the file's one document says which stand. Nobody takes that document back: once it may be
+ * stored, a repeat may have been told of the file.
  */
 export function createUploadOnce(deps: UploadOnceDeps) {
   const { files, upload } = deps;
@@ -36,18 +38,30 @@ export function createUploadOnce(deps: UploadOnceDeps) {
   const store = (claim: IdempotencyDoc): UploadTarget => {
     const fileId = claim.workId;
     const bodyId = newFileId();
+    /** True when the database has not said what became of the document: it may still come, and its bytes are left to housekeeping. */
+    let mayCome = false;
+    const insertOnce = async (file: FileDoc): Promise<boolean> => {
+      try {
+        return await files.insertOnce(file);
+      } catch (cause) {
+        mayCome = storeTrouble(cause) === 'away';
+        throw cause;
+      }
+    };
     return {
       fileId,
       write: (source) => files.bytes.write(bodyId, source),
       async keep(file) {
         if (!(await claims.learnBody(claim, hashOf(file)))) throw keyReused();
-        if (await files.insertOnce({ ...file, bodyId })) return { ...file, bodyId };
+        if (await insertOnce({ ...file, bodyId })) return { ...file, bodyId };
         await files.bytes.remove(bodyId);
         const standing = await files.find(fileId);
         if (standing === null) throw new Error(`file ${fileId} is there and is not`);
         return standing;
       },
-      discard: () => files.discard(fileId, bodyId),
+      async discard() {
+        if (!mayCome && (await files.find(fileId))?.bodyId !== bodyId) await files.bytes.remove(bodyId);
+      },
     };
   };
 
@@ -58,6 +72,19 @@ export function createUploadOnce(deps: UploadOnceDeps) {
       return answer;
     });
 
+  /**
+   * The answer for the file of a holder that died or gave up. It is kept before it is told: a write behind it that the database has
+   * acknowledged says that the file, which was only seen, lasts as well.
+   */
+  const answerFor = async (claim: IdempotencyDoc): Promise<KeptAnswer> => {
+    // Where no body is noted yet a file that comes meanwhile need not be the same as this one.
+    const file = claim.bodyHash === null ? null : await files.find(claim.workId);
+    if (file === null) throw cutOff();
+    const answer = answerOf(file);
+    await claims.finish(claim, answer);
+    return answer;
+  };
+
   /** The answer to the first upload, once it is there and this one has turned out to be the same. */
   const join = async (claimId: string, { workId }: IdempotencyDoc, bodyHash: string): Promise<KeptAnswer> => {
     for (;;) {
@@ -66,10 +93,8 @@ export function createUploadOnce(deps: UploadOnceDeps) {
       if (claim.bodyHash !== null) {
         if (claim.bodyHash !== bodyHash) throw keyReused();
         if (claim.answer !== null) return claim.answer;
-        const file = await files.find(workId);
-        if (file !== null) return answerOf(file);
       }
-      if (!claims.isHeld(claim)) throw cutOff();
+      if (!claims.isHeld(claim)) return answerFor(claim);
       await sleep(LOOK_EVERY_MS);
     }
   };
