@@ -9,7 +9,7 @@ import { DEFAULT_FILE_LIFE_SECONDS } from '../core/wire/file-object.ts';
 import type { WrittenBytes } from '../store/file-bytes.ts';
 import type { FileDoc, FileStore } from '../store/files.ts';
 import { createFirstLineCheck } from './first-line.ts';
-import { letPass, toFormError } from './form-errors.ts';
+import { letPass, refuseCutOff, toFormError } from './form-errors.ts';
 
 /** Bounds of the form around the file: five short fields are all that is ever read. */
 export const UPLOAD_LIMITS = { files: 1, fields: 20, fieldSize: 1024, fieldNameSize: 100, headerPairs: 50 };
@@ -78,6 +78,7 @@ export function createUpload({ clock, maxFileBytes }: UploadDeps) {
     let stored: StoredPart | undefined;
     try {
       if (Number(request.headers['content-length'] ?? 0) > maxFileBytes + FORM_BYTES) throw tooLarge();
+      refuseCutOff(request);
       for await (const part of request.parts()) {
         if (part.type === 'field') readField(part, fields);
         else if (part.fieldname !== 'file') {

@@ -85,9 +85,14 @@ export function createUploadOnce(deps: UploadOnceDeps) {
     return answer;
   };
 
-  /** The answer to the first upload, once it is there and this one has turned out to be the same. */
-  const join = async (claimId: string, { workId }: IdempotencyDoc, bodyHash: string): Promise<KeptAnswer> => {
-    for (;;) {
+  /** The answer to the first upload, once it is there and this one has turned out to be the same; null when nobody waits for it. */
+  const join = async (
+    claimId: string,
+    { workId }: IdempotencyDoc,
+    bodyHash: string,
+    { raw }: FastifyReply,
+  ): Promise<KeptAnswer | null> => {
+    while (!raw.destroyed) {
       const claim = await claims.find(claimId);
       if (claim === null || claim.workId !== workId) throw cutOff();
       if (claim.bodyHash !== null) {
@@ -97,6 +102,7 @@ export function createUploadOnce(deps: UploadOnceDeps) {
       if (!claims.isHeld(claim)) return answerFor(claim);
       await sleep(LOOK_EVERY_MS);
     }
+    return null;
   };
 
   return async function uploadOnce(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -111,7 +117,8 @@ export function createUploadOnce(deps: UploadOnceDeps) {
       return reply.code(status).type('application/json').send(body);
     }
     const repeated = await upload(request, passOver(claim.workId));
-    return sendKept(reply, await join(keyed.claimId, claim, hashOf(repeated)));
+    const answer = await join(keyed.claimId, claim, hashOf(repeated), reply);
+    return answer === null ? reply.hijack() : sendKept(reply, answer);
   };
 }
 

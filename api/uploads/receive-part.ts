@@ -5,7 +5,7 @@ import { newUploadPartId } from '../../core/ids.ts';
 import { MAX_PART_BYTES, MAX_PARTS } from '../../core/wire/upload-object.ts';
 import type { FileStore } from '../../store/files.ts';
 import type { UploadDoc, UploadPartDoc, UploadStore } from '../../store/uploads.ts';
-import { letPass, toFormError } from '../form-errors.ts';
+import { letPass, refuseCutOff, toFormError } from '../form-errors.ts';
 
 /**
  * What the parts of one upload may have together, as a multiple of the largest file: parts whose answer was lost are sent
@@ -32,6 +32,7 @@ export function createReceivePart(deps: ReceivePartDeps) {
 
   const storeForm = async (request: FastifyRequest, partId: string): Promise<number> => {
     let bytes: number | undefined;
+    refuseCutOff(request);
     for await (const part of request.parts({ limits: { fileSize: maxPartBytes + 1 } })) {
       if (part.type === 'field' || part.fieldname !== 'data') {
         throw new ApiError('invalid_request', "The part must be in the field 'data', as a file, and alone.", {
