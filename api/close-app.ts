@@ -11,6 +11,8 @@ const LOOK_EVERY_MS = 50;
 export function countRequests(app: FastifyInstance, underWay: Pick<UnderWay, 'add'>): () => number {
   let answers = 0;
   app.addHook('onRequest', async (_request, reply) => {
+    // Its caller left while a hook before this one ran: it is over, and does not say so again.
+    if (reply.raw.destroyed) return;
     answers += 1;
     reply.raw.once('close', () => (answers -= 1));
   });

@@ -5,6 +5,7 @@ import type { ReplyEnd } from '../../core/reply.ts';
 import type { Operation } from '../../core/lane-port.ts';
 import type { LaneDirectory } from '../../lanes/policy/lane-directory.ts';
 import type { LaneLoad } from '../../lanes/policy/lane-load.ts';
+import { goneSignal } from '../gone-signal.ts';
 import { REPLAYED, sendKept } from '../idempotency/kept-answer.ts';
 import { readIdempotencyKey } from '../idempotency/read-key.ts';
 import type { RunOnce } from '../idempotency/run-once.ts';
@@ -80,13 +81,7 @@ export function registerCompletionRoute<Body extends CompletionBody>(
   const { path, operation, stream: wire } = endpoint;
   app.post(path, { bodyLimit: BODY_LIMIT_BYTES }, async (request, reply) => {
     const body = endpoint.parse(request.body);
-    const gone = new AbortController();
-    // Before anything is waited for: a caller who leaves meanwhile must not be served.
-    reply.raw.once('close', () => {
-      if (!reply.raw.writableEnded) gone.abort();
-    });
-    // One who has left while the key was looked up: that is told once, and was before.
-    if (reply.raw.destroyed) gone.abort();
+    const gone = goneSignal(reply);
     const waitMs = readWait(request.headers['x-flatlane-wait']);
     const allowMetered = request.headers['x-flatlane-allow-metered'] === 'true';
     const permissions = { ...request.caller, allowMetered };
@@ -130,7 +125,7 @@ export function registerCompletionRoute<Body extends CompletionBody>(
           drill,
           waitMs,
           outlivesCaller: keyed !== undefined,
-          signal: gone.signal,
+          signal: gone,
           onChunk,
         });
       } finally {
@@ -141,7 +136,7 @@ export function registerCompletionRoute<Body extends CompletionBody>(
       const answered =
         keyed === undefined
           ? { requestId: request.id, end: await work(request.id), isReplay: false }
-          : await runOnce({ keyed, requestId: request.id, signal: gone.signal, work });
+          : await runOnce({ keyed, requestId: request.id, signal: gone, work });
       headers['x-request-id'] = answered.requestId;
       if (!events.started) reply.header('x-request-id', answered.requestId);
       if ('refusal' in answered) return sendKept(reply, answered.refusal);

@@ -4,6 +4,7 @@ import type { BatchProgress } from '../../core/wire/batch-progress.ts';
 import { noSuchBatch } from '../batches/no-such-batch.ts';
 import { createProgressReader, type ProgressReaderDeps } from '../batches/progress-reader.ts';
 import { createEventStream } from '../completions/stream-reply.ts';
+import { goneSignal } from '../gone-signal.ts';
 
 /** So that proxies between do not cut a connection on which nothing changes. */
 const PING_AFTER_MS = 15_000;
@@ -26,14 +27,13 @@ export function registerBatchProgressRoute(app: FastifyInstance, deps: BatchProg
     { exposeHeadRoute: false },
     async (request, reply) => {
       const { params, query, caller, headers } = request;
-      const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort());
+      const gone = goneSignal(reply);
       const batch = await deps.batches.findOwned(caller.keyId, params.id);
       if (batch === null) throw noSuchBatch(params.id);
       const asEvents = query.stream === 'true' || (headers.accept ?? '').includes('text/event-stream');
       if (!asEvents) return progress.read(batch);
       const events = createEventStream(reply, { 'x-request-id': request.id }, PING_AFTER_MS);
-      for await (const now of progress.watch(batch._id, gone.signal)) {
+      for await (const now of progress.watch(batch._id, gone)) {
         if (!(await events.send(toEvent(now), {}))) break;
       }
       events.end();

@@ -9,6 +9,7 @@ import type { FileDoc, FileStore } from '../../store/files.ts';
 import type { QuoteStore } from '../../store/quotes.ts';
 import { noSuchBatch } from '../batches/no-such-batch.ts';
 import { CallerGone } from '../completions/run-completion.ts';
+import { goneSignal } from '../gone-signal.ts';
 import { actualOf } from '../quotes/actual.ts';
 import { createMakeQuote, type BatchQuote, type MakeQuoteDeps } from '../quotes/make-quote.ts';
 import { measureFile } from '../quotes/measure-file.ts';
@@ -38,8 +39,7 @@ export function registerBatchQuoteRoutes(app: FastifyInstance, deps: BatchQuoteD
   let underWay = 0;
 
   app.post('/v1/batches/quote', async ({ body, caller }, reply): Promise<BatchQuote | typeof reply> => {
-    const gone = new AbortController();
-    reply.raw.once('close', () => gone.abort());
+    const gone = goneSignal(reply);
     const create = readBatchCreate(isJsonObject(body) ? { completion_window: DEFAULT_WINDOW, ...body } : body);
     const file = await files.findOwned(caller.keyId, create.inputFileId, clock.now());
     if (file === null) {
@@ -53,7 +53,7 @@ export function registerBatchQuoteRoutes(app: FastifyInstance, deps: BatchQuoteD
     }
     underWay += 1;
     try {
-      const lines = readLines(untilGone(files.bytes.read(file.bodyId), gone.signal), {
+      const lines = readLines(untilGone(files.bytes.read(file.bodyId), gone), {
         ...create,
         filename: file.filename,
       });

@@ -65,4 +65,27 @@ describe('a server that closes', () => {
     expect(notes).toEqual(['asked', 'written']);
     expect(answers()).toBe(0);
   });
+
+  it('waits for no caller who left before the request was counted', async () => {
+    const leave = new AbortController();
+    const guarded = fastify({ forceCloseConnections: 'idle' });
+    // As the look-up of a key, which comes first.
+    guarded.addHook('onRequest', async (_request, reply) => {
+      leave.abort();
+      await once(reply.raw, 'close');
+    });
+    const left = countRequests(guarded, underWay);
+    guarded.get('/', async () => {
+      notes.push('asked');
+      return 'here';
+    });
+    try {
+      const address = await guarded.listen({ host: '127.0.0.1', port: 0 });
+      await expect(fetch(address, { signal: leave.signal })).rejects.toThrow('aborted');
+      await expect.poll(() => notes).toEqual(['asked']);
+      expect(left()).toBe(0);
+    } finally {
+      await guarded.close();
+    }
+  });
 });
