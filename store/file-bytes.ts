@@ -75,7 +75,11 @@ export function createFileBytes(db: Db) {
   return {
     ensureIndexes: async () => void (await pieces.createIndex({ files_id: 1, n: 1 }, { unique: true })),
 
-    /** Stores a stream, hashing and counting on the way. When the source breaks, what was stored is removed and the error thrown. */
+    /**
+     * Stores a stream, hashing and counting on the way. When the source breaks, what was stored is removed and the error thrown. The
+     * driver inserts all pieces of one buffer at once and gives up at the first failure: one that came behind the removal would stay,
+     * and nothing would tell of it. So no more is given to it than what ends one piece, and one insert is on its way at a time.
+     */
     async write(bodyId: string, source: AsyncIterable<Uint8Array | string>): Promise<WrittenBytes> {
       await unclaimed.insertOne({ _id: bodyId, writtenAt: Date.now() });
       // The driver's type wants an ObjectId; any BSON value is one to GridFS, and our ids are strings.
@@ -89,9 +93,12 @@ export function createFileBytes(db: Db) {
           const buffer = typeof piece === 'string' ? Buffer.from(piece, 'utf8') : piece;
           hash.update(buffer);
           bytes += buffer.length;
-          await new Promise<void>((resolve, reject) => {
-            upload.write(buffer, (error) => (error ? reject(error) : resolve()));
-          });
+          for (let at = 0; at < buffer.length; at += upload.chunkSizeBytes) {
+            const slice = buffer.subarray(at, at + upload.chunkSizeBytes);
+            await new Promise<void>((resolve, reject) => {
+              upload.write(slice, (error) => (error ? reject(error) : resolve()));
+            });
+          }
         }
         await new Promise<void>((resolve, reject) => {
           // The callback of `end` is called for a failure as well, before the event, and the last piece is stored in there.

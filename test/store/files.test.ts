@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Collection, MongoNetworkError } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createBatchWorld, DAY_MS, OWNER, type BatchWorld } from '../support/batch-world.ts';
@@ -75,6 +76,22 @@ describe('bytes of files', () => {
     await expect(world.files.bytes.write('refused', stream(content, 65_536))).rejects.toThrow('duplicate key');
     expect(await storedPieces('refused')).toBe(0);
     expect(await world.files.bytes.has('refused')).toBe(false);
+  });
+
+  it('leaves no piece of a large buffer behind that was on its way when another failed', async () => {
+    const insertOne = Reflect.get(Collection.prototype, 'insertOne') as (...given: unknown[]) => Promise<unknown>;
+    const onTheirWay: Promise<unknown>[] = [];
+    vi.spyOn(Collection.prototype, 'insertOne').mockImplementation(function (this: Collection, ...given: unknown[]) {
+      if (this.collectionName !== 'bodies.chunks') return insertOne.apply(this, given) as never;
+      const [{ n }] = given as [{ n: number }];
+      if (n === 0) return Promise.reject(new MongoNetworkError('gone'));
+      const late = sleep(200).then(() => insertOne.apply(this, given));
+      onTheirWay.push(late);
+      return late as never;
+    });
+    await expect(world.files.bytes.write('torn', stream(content, 700_000))).rejects.toThrow('gone');
+    await Promise.all(onTheirWay);
+    expect(await storedPieces('torn')).toBe(0);
   });
 
   it('removes bytes, also twice', async () => {
