@@ -168,6 +168,7 @@ try {
   await api.post(`/batches/${cancelled.id}/cancel`, {});
   await api.waitForBatch(cancelled.id, () => undefined);
   await record(chunkWorkflowId(cancelled.id, 0), 'chunk-cancelled');
+  await record(cancelled.id, 'batch-cancelled');
 
   // Lines that are on their way for the first time.
   openai.script({ delayMs: 60_000 });

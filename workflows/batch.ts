@@ -11,6 +11,7 @@ import { chunkWorkflowId } from '../core/contracts/ids.ts';
 import type { batchChunkWorkflow } from './batch-chunk.ts';
 import { announceEnd } from './announce-end.ts';
 import { showStatus } from './batch-status.ts';
+import { cancelNewestRuns } from './cancel-newest-runs.ts';
 import { isTimeForNewRun, runAtProvider, type OpenChunks } from './provider-runs.ts';
 import { fileActivities } from './proxies.ts';
 import { tellChunks } from './tell-chunks.ts';
@@ -74,6 +75,7 @@ async function runChunks(input: BatchInput, { chunks, nextChunk }: BatchProgress
   const open: OpenChunks = { next: nextChunk, end: chunks, run: undefined, tellOfReturn: () => undefined };
   tellChunks(input.batchId, running);
   const scope = new CancellationScope();
+  cancelNewestRuns(scope, input.batchId, running);
   const atProvider = scope.run(() => runAtProvider(input.batchId, open));
   // Only a cancellation is thrown by it, and that reaches the chunks as well.
   atProvider.catch(() => undefined);

@@ -83,19 +83,28 @@ beforeEach(() => {
   };
 });
 
-const start = () => {
+const start = (windowMs = 3_600_000) => {
   runs += 1;
   const batchId = `batch_${runs}`;
   return temporal.environment.client.workflow.start<typeof batchWorkflow>('batchWorkflow', {
     workflowId: batchId,
     taskQueue: WORKFLOW_TASK_QUEUE,
-    args: [{ batchId, keyId: 'key_1', expiresAt: Date.now() + 3_600_000 }],
+    args: [{ batchId, keyId: 'key_1', expiresAt: Date.now() + windowMs }],
   });
 };
 type Handle = Awaited<ReturnType<typeof start>>;
 const firstRunOf = async (handle: Handle): Promise<string | null | undefined> =>
   (await handle.describe()).raw.workflowExecutionInfo?.firstRunId;
 const runOf = async (handle: Handle): Promise<string> => (await handle.describe()).runId;
+/** Wakes a batch's first chunk, which waits for its lanes, until its history is so long that it goes on in a new run. */
+async function wakeIntoNewRun({ workflowId }: Handle): Promise<void> {
+  const chunk = temporal.environment.client.workflow.getHandle(`${workflowId}/chunk-0`);
+  await vi.waitFor(async () => {
+    await chunk.signal(CONTROL_CHANGED_SIGNAL);
+    const { raw, runId } = await chunk.describe();
+    expect(runId).not.toBe(raw.workflowExecutionInfo?.firstRunId);
+  }, PATIENT);
+}
 const all = (): number[] => Array.from({ length: world.chunks }, (_, index) => index + 1);
 const sorted = (): number[] => world.served.toSorted((a, b) => a - b);
 
@@ -137,6 +146,22 @@ describe('a batch of many chunks', () => {
     expect(world.providerStatus).toBe('cancelled');
     expect(world.served).toEqual([]);
   }, 60_000);
+
+  it.each(['cancelled', 'expired'] as const)(
+    'comes to its end as %s when one of its chunks went on in a new run before that',
+    async (ending) => {
+      world.chunks = 2;
+      world.paused = true;
+      const handle = await start(ending === 'expired' ? 20_000 : undefined);
+      await vi.waitFor(() => expect(world.planned).toBeGreaterThan(1), PATIENT);
+      await wakeIntoNewRun(handle);
+      if (ending === 'cancelled') await handle.cancel();
+      await handle.result();
+      expect(world.events).toEqual([`finalize ${ending}`]);
+      expect(world.served).toEqual([]);
+    },
+    60_000,
+  );
 
   it('runs a chunk again that somebody has terminated', async () => {
     world.chunks = 2;
