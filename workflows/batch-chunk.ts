@@ -19,6 +19,7 @@ import {
 } from './line-queue.ts';
 import { cutLines } from './cancelled-attempt.ts';
 import { fileActivities, shortActivities } from './proxies.ts';
+import { refuseNewRunWhenCancelled } from './refuse-new-run.ts';
 import { serveGroup } from './serve-group.ts';
 import { listenForWake, type Wake } from './wake.ts';
 
@@ -243,6 +244,7 @@ function betweenLooks(untilReturnMs: number): number {
 }
 
 async function continueWith(input: ChunkInput, state: ChunkState): Promise<void> {
+  refuseNewRunWhenCancelled();
   await continueAsNew<typeof batchChunkWorkflow>({ ...input, carried: state.waiting.map(carried) });
 }
 

@@ -14,6 +14,7 @@ import { showStatus } from './batch-status.ts';
 import { cancelNewestRuns } from './cancel-newest-runs.ts';
 import { isTimeForNewRun, runAtProvider, type OpenChunks } from './provider-runs.ts';
 import { fileActivities } from './proxies.ts';
+import { refuseNewRunWhenCancelled } from './refuse-new-run.ts';
 import { tellChunks } from './tell-chunks.ts';
 
 /** After a continue-as-new: validation is over, and the chunks before this one are done. */
@@ -106,6 +107,7 @@ async function runWindow(
       );
     }
     if (running.size === 0 && open.run === undefined) {
+      refuseNewRunWhenCancelled();
       await continueAsNew<(input: BatchInput, progress: BatchProgress) => Promise<void>>(input, {
         chunks,
         nextChunk: open.next,

@@ -19,6 +19,10 @@ export interface TestTemporal {
   readonly environment: TestWorkflowEnvironment;
   /** Runs our workflows, and these activities on their queue, until the test file is over. */
   serveWorkflows(activities: object): Promise<void>;
+  /** Runs our workflows alone, and gives what stops that. */
+  runWorkflows(): Promise<() => Promise<void>>;
+  /** Runs these activities alone on the workflows' queue, until the test file is over. */
+  serveActivities(activities: object): Promise<void>;
   /** Takes a lane's tasks until the test file is over. */
   serveLane(laneId: string, activities: Partial<LaneActivities & ProviderBatchActivities>): Promise<void>;
   release(): Promise<void>;
@@ -49,6 +53,17 @@ export async function openTestTemporal(settings: readonly string[] = []): Promis
           activities,
         }),
       ),
+    async runWorkflows() {
+      const workflowBundle = await bundleWorkflows();
+      const worker = await Worker.create({ connection, taskQueue: WORKFLOW_TASK_QUEUE, workflowBundle });
+      const ended = worker.run();
+      return async () => {
+        worker.shutdown();
+        await ended;
+      };
+    },
+    serveActivities: async (activities) =>
+      run(await Worker.create({ ...activityOptions, taskQueue: WORKFLOW_TASK_QUEUE, activities })),
     serveLane: async (laneId, activities) =>
       run(await Worker.create({ ...activityOptions, taskQueue: laneTaskQueue(laneId), activities })),
     async release() {
