@@ -149,6 +149,8 @@ function nextLook(now: number): number | undefined {
 function start(inFlight: Set<Promise<void>>, work: Promise<void>): void {
   const flight: Promise<void> = work.finally(() => inFlight.delete(flight));
   inFlight.add(flight);
+  // Raced only after lines have been settled or planned; a cancellation meanwhile reaches those as well.
+  flight.catch(() => undefined);
 }
 
 /** Keeps a line that failed in passing on all its lanes for a while, and has it wait for them anew. */
