@@ -1,4 +1,4 @@
-import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, isCancellation, patched, TimeoutFailure } from '@temporalio/workflow';
 import { isCostUnknown, type AttemptFailure, type AttemptRecord } from '../core/contracts/failure.ts';
 import type { LaneRef } from '../core/contracts/lane.ts';
 
@@ -9,8 +9,7 @@ import type { LaneRef } from '../core/contracts/lane.ts';
 export function lostAttempt(error: unknown): AttemptFailure {
   if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
   const cause = error.cause;
-  const neverStarted = cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_START';
-  return neverStarted
+  return cause instanceof TimeoutFailure && wasNeverTaken(cause)
     ? {
         class: 'lane_unavailable',
         answerStarted: false,
@@ -23,6 +22,19 @@ export function lostAttempt(error: unknown): AttemptFailure {
         reachedUpstream: true,
         reason: 'the workers that took the request were lost',
       };
+}
+
+/** Attempts that were decided on before it was there count as never begun. */
+const WAS_TAKEN_BEFORE = 'was-taken-before';
+
+/**
+ * The time for which a task waits in its queue is also that of a delivery that follows a lost one, and then this is the cause. The
+ * failure's own `cause` is never set: only what the server told has it.
+ */
+function wasNeverTaken({ timeoutType, failure }: TimeoutFailure): boolean {
+  if (timeoutType !== 'SCHEDULE_TO_START') return false;
+  const hasEarlierDelivery = (failure?.cause ?? null) !== null;
+  return !(hasEarlierDelivery && patched(WAS_TAKEN_BEFORE));
 }
 
 /**

@@ -8,8 +8,9 @@ import { bundleWorkflows, quietRuntime } from '../support/temporal.ts';
 import * as changedWorkflows from './changed-workflows.ts';
 
 /**
- * Histories of real runs, recorded by a script, one file each. A workflow that can't be replayed over one of them would
- * get stuck in every run that is under way when it is deployed.
+ * Histories of real runs, one file each: recorded by a script, and where that can't bring the moment about (`cancelled-late`,
+ * `lost-delivery`) on the server of the test that can. A workflow that can't be replayed over one of them would get stuck in every run
+ * that is under way when it is deployed.
  */
 const FOLDER = join(import.meta.dirname, 'histories');
 

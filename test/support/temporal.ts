@@ -23,8 +23,12 @@ export interface TestTemporal {
   runWorkflows(): Promise<() => Promise<void>>;
   /** Runs these activities alone on the workflows' queue, until the test file is over. */
   serveActivities(activities: object): Promise<void>;
-  /** Takes a lane's tasks until the test file is over. */
-  serveLane(laneId: string, activities: Partial<LaneActivities & ProviderBatchActivities>): Promise<void>;
+  /** Takes a lane's tasks until the test file is over, no more at a time than it has slots, if that is said. */
+  serveLane(
+    laneId: string,
+    activities: Partial<LaneActivities & ProviderBatchActivities>,
+    slots?: number,
+  ): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -64,8 +68,15 @@ export async function openTestTemporal(settings: readonly string[] = []): Promis
     },
     serveActivities: async (activities) =>
       run(await Worker.create({ ...activityOptions, taskQueue: WORKFLOW_TASK_QUEUE, activities })),
-    serveLane: async (laneId, activities) =>
-      run(await Worker.create({ ...activityOptions, taskQueue: laneTaskQueue(laneId), activities })),
+    serveLane: async (laneId, activities, slots) =>
+      run(
+        await Worker.create({
+          ...activityOptions,
+          taskQueue: laneTaskQueue(laneId),
+          ...(slots === undefined ? {} : { maxConcurrentActivityTaskExecutions: slots }),
+          activities,
+        }),
+      ),
     async release() {
       for (const { worker } of running) worker.shutdown();
       await Promise.all(running.map(({ ended }) => ended));
