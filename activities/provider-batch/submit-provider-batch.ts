@@ -66,7 +66,7 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
       return { sent: true, providerBatchId: await noteMade(deps, run, id) };
     } catch (error) {
       if (noted !== undefined) return { sent: true, providerBatchId: noted };
-      const isRefused = error instanceof ProviderRefusalError && error.status < 500;
+      const isRefused = error instanceof ProviderRefusalError;
       // Else there may be a batch that nobody has told us of, of this delivery or of one that had the hold before: its money stays
       // held until it is found.
       if (hold.isNew && (!isAsked || isRefused)) await hold.giveBack();

@@ -46,12 +46,15 @@ export interface ProviderBatchRequest {
  * reason; whether the provider has heard it is not known then.
  */
 export interface ProviderBatches {
-  /** Uploads the lines and makes a batch of them. @throws ProviderRefusalError, or the connection's error */
+  /**
+   * Uploads the lines and makes a batch of them.
+   * @throws ProviderRefusalError when none is made; ProviderUnclearError or the connection's error when one may be
+   */
   create(request: ProviderBatchRequest): Promise<ProviderBatch>;
-  /** One of its newest batches that was made with this marker. */
+  /** One of its newest batches that was made with this marker; undefined only where the provider lists them and it is none of them. */
   find(marker: string, signal?: AbortSignal): Promise<ProviderBatch | undefined>;
   read(batchId: string, signal?: AbortSignal): Promise<ProviderBatch>;
-  /** Safe to repeat; one that is over, or gone, stays as it is. @throws ProviderRefusalError when it may not have been heard */
+  /** Safe to repeat; one that is over, or gone, stays as it is. @throws Error when it may not have been heard */
   cancel(batchId: string, signal?: AbortSignal): Promise<void>;
   /** The bytes of a result file. */
   content(fileId: string, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
@@ -59,7 +62,7 @@ export interface ProviderBatches {
   removeFile(fileId: string, signal?: AbortSignal): Promise<void>;
 }
 
-/** The provider answered, and not with what was asked for. */
+/** The provider has refused: it has done nothing of what was asked. */
 export class ProviderRefusalError extends Error {
   override readonly name = 'ProviderRefusalError';
   readonly status: number;
@@ -68,6 +71,20 @@ export class ProviderRefusalError extends Error {
     this.status = status;
   }
 }
+
+/** The provider has answered, and it may have done what was asked or not: an answer that can't be read is never a refusal. */
+class ProviderUnclearError extends Error {
+  override readonly name = 'ProviderUnclearError';
+  constructor(what: string, status: number) {
+    super(`The provider answered ${status} when ${what}, and what came of that is not known.`);
+  }
+}
+
+/**
+ * These say that it took too long, that the same thing (the idempotency key, say) is there or under way already, or that it is to be sent
+ * once more. OpenAI's own clients repeat the first two.
+ */
+const UNCLEAR_REFUSALS: ReadonlySet<number> = new Set([408, 409, 425]);
 
 /** Under this name the marker stands in the batch's metadata at the provider. */
 const MARKER = 'flatlane_part';
@@ -91,9 +108,12 @@ export function createProviderBatches(send: SendToProvider, shortCallMs: number 
     eitherSignal(AbortSignal.timeout(shortCallMs), signal);
   const ask = async (what: string, request: ProviderRequest): Promise<JsonObject> => {
     const { statusCode, body } = await send(request);
-    const text = await readText(body, ERROR_BODY_LIMIT_BYTES);
-    const answer = parseJson(text);
-    if (statusCode !== 200 || !isJsonObject(answer)) throw new ProviderRefusalError(what, statusCode);
+    if (!isAnswer(statusCode)) {
+      await body.dump();
+      throw notDone(what, statusCode);
+    }
+    const answer = parseJson(await readText(body, ERROR_BODY_LIMIT_BYTES));
+    if (!isJsonObject(answer)) throw new ProviderUnclearError(what, statusCode);
     return answer;
   };
   const removeFile = async (fileId: string, signal?: AbortSignal): Promise<void> => {
@@ -141,9 +161,12 @@ export function createProviderBatches(send: SendToProvider, shortCallMs: number 
     async find(marker, signal) {
       const path = `/batches?limit=${NEWEST}`;
       const { data } = await ask('its batches were listed', { method: 'GET', path, signal: shortly(signal) });
-      const found = Array.isArray(data)
-        ? data.find((one) => isJsonObject(one) && isJsonObject(one['metadata']) && one['metadata'][MARKER] === marker)
-        : undefined;
+      // Some say null of an empty list.
+      if (data === null) return undefined;
+      if (!Array.isArray(data)) throw new ProviderUnclearError('its batches were listed', 200);
+      const found: unknown = data.find(
+        (one) => isJsonObject(one) && isJsonObject(one['metadata']) && one['metadata'][MARKER] === marker,
+      );
       return isJsonObject(found) ? toProviderBatch(found) : undefined;
     },
 
@@ -161,7 +184,10 @@ export function createProviderBatches(send: SendToProvider, shortCallMs: number 
         signal: shortly(signal),
       });
       await body.dump();
-      if (statusCode === 429 || statusCode >= 500) throw new ProviderRefusalError('a batch was cancelled', statusCode);
+      // A conflict is one with its end: it is over, or being cancelled.
+      if (isAnswer(statusCode) || statusCode === 409) return;
+      const error = notDone('a batch was cancelled', statusCode);
+      if (statusCode === 429 || error instanceof ProviderUnclearError) throw error;
     },
 
     async content(fileId, signal) {
@@ -172,7 +198,7 @@ export function createProviderBatches(send: SendToProvider, shortCallMs: number 
       });
       if (statusCode !== 200) {
         await body.dump();
-        throw new ProviderRefusalError('a result file was read', statusCode);
+        throw notDone('a result file was read', statusCode);
       }
       return body;
     },
@@ -192,8 +218,19 @@ function toProviderBatch(batch: JsonObject): ProviderBatch {
   };
 }
 
+/** Not 200 alone: some providers answer 201 or 202 when they have made something. */
+function isAnswer(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** @param status any but that of an answer */
+function notDone(what: string, status: number): ProviderRefusalError | ProviderUnclearError {
+  const isRefusal = status >= 400 && status < 500 && !UNCLEAR_REFUSALS.has(status);
+  return isRefusal ? new ProviderRefusalError(what, status) : new ProviderUnclearError(what, status);
+}
+
 function idOf({ id }: JsonObject): string {
-  if (typeof id !== 'string' || id === '') throw new ProviderRefusalError('an id was expected', 200);
+  if (typeof id !== 'string' || id === '') throw new ProviderUnclearError('an id was expected', 200);
   return id;
 }
 

@@ -102,6 +102,23 @@ describe('a batch that the provider made while nobody heard of it', () => {
     },
   );
 
+  it.each([{ madeUnreadably: true }, { madeWith: 409 }, { madeWith: 503 }])(
+    'counts as made and not as refused when the provider’s answer is like %j',
+    async (batch) => {
+      const { batchId, run } = await world.start(['a'], FIRST);
+      world.provider().script({ batch });
+      await expect(world.activities().submitProviderBatch(run)).rejects.toThrow('The provider answered');
+      expect(Object.keys(await holdsOf(run))).toEqual([providerHold(run)]);
+      const found = await world.sent(run);
+      expect(world.provider().batches.made()).toMatchObject([{ id: found.providerBatchId, lines: 1 }]);
+      const activities = world.activities();
+      expect(await activities.readProviderBatch(found)).toBe('completed');
+      await activities.mergeProviderBatch(found);
+      expect(await world.batches().results.find(batchId, 1)).toMatchObject({ kind: 'completed' });
+      expect(world.provider().batches.files()).toBe(0);
+    },
+  );
+
   it('is not waited for when no money is held', async () => {
     const { run } = await world.start(['a'], FIRST);
     const before = pauses.length;

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../core/log.ts';
 import type { Dispatcher } from 'undici';
@@ -70,10 +71,30 @@ describe("the provider's own Batch API", () => {
     expect(await read(over.errorFileId)).toHaveLength(2);
   });
 
-  it('says what was refused, and leaves no file behind', async () => {
-    provider.script({ batch: { refuseWith: 403 } });
-    await expect(create()).rejects.toMatchObject({ name: 'ProviderRefusalError', status: 403 });
+  it.each([400, 403, 404, 422, 429])('says what was refused with %i, and leaves no file behind', async (status) => {
+    provider.script({ batch: { refuseWith: status } });
+    await expect(create()).rejects.toMatchObject({ name: 'ProviderRefusalError', status });
     expect(provider.batches.files()).toBe(0);
+  });
+
+  it.each([201, 202])('has made a batch, too, when it answers with %i', async (madeWith) => {
+    provider.script({ batch: { madeWith } });
+    expect(await create()).toMatchObject({ id: 'batch_1', status: 'running' });
+  });
+
+  it.each([
+    { madeUnreadably: true },
+    { madeUnreadably: true, madeWith: 202 },
+    { madeWith: 302 },
+    { madeWith: 408 },
+    { madeWith: 409 },
+    { madeWith: 425 },
+    { madeWith: 500 },
+    { madeWith: 503 },
+  ])('has refused nothing with an answer like %j: its batch may be made, and needs its file', async (batch) => {
+    provider.script({ batch });
+    await expect(create()).rejects.toMatchObject({ name: 'ProviderUnclearError' });
+    expect(provider.batches.files()).toBe(1);
   });
 
   it('removes files, also those that are gone', async () => {
@@ -90,6 +111,9 @@ describe('taking a batch back', () => {
     [200, true],
     [404, true],
     [409, true],
+    [302, false],
+    [408, false],
+    [425, false],
     [429, false],
     [503, false],
   ])('that the provider answers with %i has been heard: %s', async (statusCode, isHeard) => {
@@ -100,6 +124,29 @@ describe('taking a batch back', () => {
       () => false,
     );
     expect(await cancelled).toBe(isHeard);
+  });
+});
+
+/** @param said the body of each of its answers */
+const saying = (said: string, statusCode = 200) =>
+  createProviderBatches(
+    async () => ({ statusCode, body: Readable.from([Buffer.from(said)]) }) as unknown as Dispatcher.ResponseData,
+  );
+
+describe('an answer of status 200 that nobody can read', () => {
+  it.each(['', '<html>', '[]', '{}', '{"error":{"message":"Later."}}'])(
+    'is not taken for anything: %s',
+    async (said) => {
+      const unclear = { name: 'ProviderUnclearError' };
+      const request = { marker: 'm', endpoint: '/v1/chat/completions', lines: lines(1) };
+      await expect(saying(said).create(request)).rejects.toMatchObject(unclear);
+      await expect(saying(said).read('batch_1')).rejects.toMatchObject(unclear);
+      await expect(saying(said).find('m')).rejects.toMatchObject(unclear);
+    },
+  );
+
+  it('is none where a list is empty in other words', async () => {
+    expect(await saying('{"object":"list","data":null}').find('m')).toBeUndefined();
   });
 });
 

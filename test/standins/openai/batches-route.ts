@@ -92,7 +92,12 @@ export function createBatchesRoute(script: ScriptState, key: string, ownUrl: () 
       return true;
     }
     if (id === undefined && raw !== undefined) {
-      const { refuseWith: refusal, silent = false } = script.current().batch ?? {};
+      const {
+        refuseWith: refusal,
+        silent = false,
+        madeWith = 200,
+        madeUnreadably = false,
+      } = script.current().batch ?? {};
       if (silent) return true;
       if (refusal !== undefined) {
         sendJson(response, refusal, refuse(refusal, 'invalid_request_error', null, 'No batches here.').body);
@@ -117,7 +122,8 @@ export function createBatchesRoute(script: ScriptState, key: string, ownUrl: () 
         counts: { total: textOf(files.get(input_file_id)).split('\n').filter(Boolean).length, completed: 0, failed: 0 },
       };
       batches.push(batch);
-      sendJson(response, 200, toObject(batch));
+      if (madeUnreadably) response.writeHead(madeWith).end('<html>');
+      else sendJson(response, madeWith, toObject(batch));
       return true;
     }
     if (id === undefined) {

@@ -23,6 +23,10 @@ export interface BatchScript {
   readonly doneBeforeCancel?: number;
   /** The status with which a new batch is refused. */
   readonly refuseWith?: number;
+  /** The status of the answer when a new batch has been made. Default 200. */
+  readonly madeWith?: number;
+  /** Whether that answer is no JSON. */
+  readonly madeUnreadably?: boolean;
   /** New batches are asked for, and never answered. */
   readonly silent?: boolean;
   /** So many of the next lists do not show the newest batch yet. */
