@@ -22,6 +22,8 @@ export interface SubmitProviderBatchDeps extends FindMadeDeps, TakeHoldDeps {
   readonly checkIn: (chunksDone: number) => void;
 }
 
+const NOT_ITS_TURN: SubmittedBatch = { sent: false, why: 'it is over, or another run of the batch is not' };
+
 /**
  * Sends lines that have no outcome to the provider's own Batch API, within the consent of their batch. Safe to run twice: what
  * was made before a crash is found again by its marker.
@@ -43,16 +45,19 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
     if (lines === 0) return { sent: false, why: 'no line is left' };
     if (micros === null && batch.spend.maxMicros !== null) return { sent: false, why: 'no price is known' };
     // Before anything is paid: a run that nobody knows of would go on unseen after its batch was begun anew.
-    if (!(await begin(deps, run))) return { sent: false, why: 'it is over, or another run of the batch is not' };
+    if (!(await begin(deps, run))) return NOT_ITS_TURN;
     const hold = await takeHold(deps, batchId, providerHold(run), micros ?? 0);
     if (hold === undefined) return { sent: false, why: 'the limit of the batch is too low' };
     let isAsked = false;
+    let isLate = false;
     let noted: string | undefined;
     const onUploaded = async (): Promise<void> => {
       deps.checkIn(run.endChunk - run.firstChunk);
-      // Lines may go up for so long that another delivery has overtaken this one.
+      // Lines may go up for so long that another delivery has overtaken this one, or that nobody waits for the run any more.
       noted = await findNoted(deps, run);
       if (noted !== undefined) throw new Error('the batch of this try is made');
+      isLate = !(await begin(deps, run));
+      if (isLate) throw new Error('the run is over');
       isAsked = true;
     };
     try {
@@ -70,6 +75,7 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
       // Else there may be a batch that nobody has told us of, of this delivery or of one that had the hold before: its money stays
       // held until it is found.
       if (hold.isNew && (!isAsked || isRefused)) await hold.giveBack();
+      if (isLate) return NOT_ITS_TURN;
       if (!isRefused || error.status === 429) throw error;
       log.warn(
         { batchId, laneId: lane.laneId, status: error.status },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createEndProviderRun } from '../../../activities/provider-batch/end-provider-run.ts';
 import type { ProviderBatchTry, SubmittedBatch } from '../../../core/contracts/provider-batch.ts';
 import { providerHold } from '../../../core/contracts/provider-run.ts';
 import { ProviderRefusalError, type ProviderBatches } from '../../../lanes/openai/provider-batches.ts';
@@ -103,6 +104,46 @@ describe('a try that has two deliveries at a time', () => {
     expect(world.provider().batches.made()).toHaveLength(1);
     expect(world.provider().batches.files()).toBe(1);
     expect(Object.keys((await spendOf(run)).holds)).toEqual([providerHold(run)]);
+  });
+});
+
+describe('a delivery that is late', () => {
+  const end = (run: ProviderBatchTry): Promise<void> => createEndProviderRun(world.batches())(run);
+  const over = { sent: false, why: 'it is over, or another run of the batch is not' };
+
+  it('makes no batch when its run has ended while lines went up', async () => {
+    const { run } = await world.start(['a'], FIRST);
+    const late = await hanging(run);
+    await end(run);
+    late.goOn((request) => world.lane().batches.create(request));
+    expect(await late.ends).toEqual(over);
+    expect(world.provider().batches.made()).toEqual([]);
+    expect(world.provider().batches.files()).toBe(0);
+  });
+
+  it('makes none beside that of the next run', async () => {
+    const { run } = await world.start(['a'], FIRST);
+    const late = await hanging(run);
+    await end(run);
+    const next = { ...run, number: 2 };
+    await world.sent(next);
+    late.goOn((request) => world.lane().batches.create(request));
+    expect(await late.ends).toEqual(over);
+    expect(world.provider().batches.made()).toHaveLength(1);
+    expect(Object.keys((await spendOf(run)).holds)).toEqual([providerHold(next)]);
+  });
+
+  it('keeps no money when its run has ended just before it was set aside', async () => {
+    const { run } = await world.start(['a'], FIRST);
+    const { batchSpend } = world.batches();
+    const hold: typeof batchSpend.hold = async (...given) => {
+      await end(run);
+      return batchSpend.hold(...given);
+    };
+    const late = world.activities({ spend: { ...batchSpend, hold } });
+    expect(await late.submitProviderBatch(run)).toEqual(over);
+    expect(world.provider().batches.made()).toEqual([]);
+    expect(await spendOf(run)).toMatchObject({ holds: {}, paidMicros: 0, roomMicros: FIRST.maxMicros });
   });
 });
 
