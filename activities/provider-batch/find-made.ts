@@ -2,6 +2,7 @@ import { LIST_LAGS_MS, type ProviderBatchTry } from '../../core/contracts/provid
 import { providerHold, providerMarker } from '../../core/contracts/provider-run.ts';
 import type { Logger } from '../../core/log.ts';
 import type { BatchSpendStore } from '../../store/batch-spend.ts';
+import type { ProviderBatch } from '../../lanes/openai/provider-batches.ts';
 import type { ProviderRunStore } from '../../store/provider-runs.ts';
 import type { ProviderLane } from './provider-run.ts';
 
@@ -32,7 +33,7 @@ export async function findMade(deps: FindMadeDeps, tried: ProviderBatchTry): Pro
     await pause(LIST_LAGS_MS, signal());
     found = await look();
   }
-  return found === undefined ? undefined : noteMade(deps, tried, found.id);
+  return found === undefined ? undefined : noteMade(deps, tried, found);
 }
 
 /** What is noted of a try; undefined when nothing is. Runs of earlier versions have no note. */
@@ -45,22 +46,29 @@ export async function findNoted(
 
 /**
  * Notes what the provider calls the batch of a try, for those who come after a crash, and returns the one that counts: the first that
- * was noted. Where that is the one of another delivery, ours is cancelled: nobody would take in what it costs.
+ * was noted. Where that is the one of another delivery, ours is cancelled, and its lines are removed: nobody would take in what it costs.
  */
 export async function noteMade(
   { providerLane, providerRuns, log }: Pick<FindMadeDeps, 'providerLane' | 'providerRuns' | 'log'>,
   { batchId, number, attempt, lane }: ProviderBatchTry,
-  providerBatchId: string,
+  { id: providerBatchId, inputFileId }: Pick<ProviderBatch, 'id' | 'inputFileId'>,
 ): Promise<string> {
   if (number === undefined) return providerBatchId;
   const noted = (await providerRuns.noteMade(batchId, { number, attempt }, providerBatchId)) ?? providerBatchId;
-  if (noted !== providerBatchId) {
-    // Without the activity's signal: a delivery that another one has overtaken may be cancelled already.
-    await providerLane.api
-      .cancel(providerBatchId)
-      .catch((error: unknown) =>
-        log.warn({ err: error, batchId, laneId: lane.laneId, providerBatchId }, 'a second batch of a try goes on'),
-      );
+  if (noted === providerBatchId) return noted;
+  const about = { batchId, laneId: lane.laneId, providerBatchId };
+  // Both without the activity's signal: a delivery that another one has overtaken may be cancelled already.
+  try {
+    await providerLane.api.cancel(providerBatchId);
+  } catch (error) {
+    log.warn({ err: error, ...about }, 'a second batch of a try goes on');
+    return noted;
+  }
+  try {
+    // Empty where the provider does not name it.
+    if (inputFileId !== '') await providerLane.api.removeFile(inputFileId);
+  } catch (error) {
+    log.warn({ err: error, ...about }, 'a file stays at the provider');
   }
   return noted;
 }

@@ -61,14 +61,14 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
       isAsked = true;
     };
     try {
-      const { id } = await api.create({
+      const made = await api.create({
         marker: providerMarker(run),
         endpoint: batch.endpoint,
         lines: linesOf(deps, run),
         onUploaded,
         signal: deps.signal(),
       });
-      return { sent: true, providerBatchId: await noteMade(deps, run, id) };
+      return { sent: true, providerBatchId: await noteMade(deps, run, made) };
     } catch (error) {
       if (noted !== undefined) return { sent: true, providerBatchId: noted };
       const isRefused = error instanceof ProviderRefusalError;

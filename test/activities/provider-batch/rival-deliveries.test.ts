@@ -81,6 +81,9 @@ describe('a try that has two deliveries at a time', () => {
     first.goOn((request) => batches.create({ ...request, onUploaded: () => undefined }));
     expect(await first.ends).toEqual({ sent: true, providerBatchId });
     expect(await noted(run)).toEqual({ 1: providerBatchId });
+    expect(world.provider().batches.files()).toBe(1);
+    const { inputFileId } = await batches.read(providerBatchId);
+    for await (const line of await batches.content(inputFileId)) expect(line).toBeDefined();
     expect(await statusesOf()).toEqual(['running', 'cancelled']);
   });
 
@@ -93,6 +96,17 @@ describe('a try that has two deliveries at a time', () => {
     first.goOn((request) => batches.create({ ...request, onUploaded: () => undefined }));
     expect(await first.ends).toEqual({ sent: true, providerBatchId });
     expect(Object.keys((await spendOf(run)).holds)).toEqual([providerHold(run)]);
+    // The other one may go on, and needs its lines.
+    expect(world.provider().batches.files()).toBe(2);
+  });
+
+  it('has that one also when the lines of the other can’t be removed', async () => {
+    const { run } = await world.start(['a'], FIRST);
+    const { batches } = world.lane();
+    const first = await hanging(run, { removeFile: () => Promise.reject(new Error('the connection is cut')) });
+    const { providerBatchId } = await world.sent(run);
+    first.goOn((request) => batches.create({ ...request, onUploaded: () => undefined }));
+    expect(await first.ends).toEqual({ sent: true, providerBatchId });
   });
 
   it('asks for no second batch when the first is noted while lines go up', async () => {
