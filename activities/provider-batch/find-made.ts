@@ -2,7 +2,7 @@ import { LIST_LAGS_MS, type ProviderBatchTry } from '../../core/contracts/provid
 import { providerHold, providerMarker } from '../../core/contracts/provider-run.ts';
 import type { Logger } from '../../core/log.ts';
 import type { BatchSpendStore } from '../../store/batch-spend.ts';
-import type { ProviderBatch } from '../../lanes/openai/provider-batches.ts';
+import { hasOtherLines, type ProviderBatch } from '../../lanes/openai/provider-batches.ts';
 import type { ProviderRunStore } from '../../store/provider-runs.ts';
 import type { ProviderLane } from './provider-run.ts';
 
@@ -32,6 +32,28 @@ export async function findMade(deps: FindMadeDeps, tried: ProviderBatchTry): Pro
   if (found === undefined && Object.hasOwn((await spend.find(tried.batchId)).holds, providerHold(tried))) {
     await pause(LIST_LAGS_MS, signal());
     found = await look();
+  }
+  return found === undefined ? undefined : noteMade(deps, tried, found);
+}
+
+/**
+ * What the provider calls the batch that it has made of these lines although its answer did not say so, or of those of an earlier
+ * delivery; undefined when none is there after a while. Lines that no batch is made of are removed: nobody else knows of them.
+ * @throws Error when the provider can't be reached, or the database
+ */
+export async function findUnclear(
+  deps: FindMadeDeps,
+  tried: ProviderBatchTry,
+  inputFileId: string,
+): Promise<string | undefined> {
+  const { providerLane, log, pause, signal } = deps;
+  await pause(LIST_LAGS_MS, signal());
+  const found = await providerLane.api.find(providerMarker(tried), signal());
+  if (found === undefined || hasOtherLines(found, inputFileId)) {
+    const { batchId, lane } = tried;
+    await providerLane.api.removeFile(inputFileId).catch((error: unknown) => {
+      log.warn({ err: error, batchId, laneId: lane.laneId }, 'a file stays at the provider');
+    });
   }
   return found === undefined ? undefined : noteMade(deps, tried, found);
 }

@@ -1,13 +1,13 @@
 import type { ProviderBatchTry, SubmittedBatch } from '../../core/contracts/provider-batch.ts';
 import { providerHold, providerMarker } from '../../core/contracts/provider-run.ts';
 import { PROVIDER_OPERATIONS } from '../../lanes/openai/provider-operation.ts';
-import { ProviderRefusalError } from '../../lanes/openai/provider-batches.ts';
+import { ProviderRefusalError, ProviderUnclearError } from '../../lanes/openai/provider-batches.ts';
 import { toBatchBody } from '../../lanes/openai/request-body.ts';
 import type { BatchResultStore } from '../../store/batch-results.ts';
 import type { BatchStore } from '../../store/batches.ts';
 import type { ChunkReader, ChunkRow } from '../batch/load-chunk.ts';
 import type { ProviderRunStore } from '../../store/provider-runs.ts';
-import { findMade, findNoted, noteMade, type FindMadeDeps } from './find-made.ts';
+import { findMade, findNoted, findUnclear, noteMade, type FindMadeDeps } from './find-made.ts';
 import { lineId, mostAtProvider, type ProviderLane } from './provider-run.ts';
 import { takeHold, type TakeHoldDeps } from './take-hold.ts';
 
@@ -71,7 +71,13 @@ export function createSubmitProviderBatch(deps: SubmitProviderBatchDeps) {
       return { sent: true, providerBatchId: await noteMade(deps, run, made) };
     } catch (error) {
       if (noted !== undefined) return { sent: true, providerBatchId: noted };
-      const isRefused = error instanceof ProviderRefusalError;
+      const isUnclear = error instanceof ProviderUnclearError;
+      if (isUnclear && error.inputFileId !== undefined) {
+        const found = await findUnclear(deps, run, error.inputFileId);
+        if (found !== undefined) return { sent: true, providerBatchId: found };
+      }
+      // A conflict without a batch is not one with the same batch, and would stay one.
+      const isRefused = error instanceof ProviderRefusalError || (isUnclear && error.status === 409);
       // Else there may be a batch that nobody has told us of, of this delivery or of one that had the hold before: its money stays
       // held until it is found.
       if (hold.isNew && (!isAsked || isRefused)) await hold.giveBack();

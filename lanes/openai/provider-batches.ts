@@ -47,7 +47,7 @@ export interface ProviderBatchRequest {
  */
 export interface ProviderBatches {
   /**
-   * Uploads the lines and makes a batch of them.
+   * Uploads the lines and makes a batch of them. The provider may give one that it has made before of the same lines.
    * @throws ProviderRefusalError when none is made; ProviderUnclearError or the connection's error when one may be
    */
   create(request: ProviderBatchRequest): Promise<ProviderBatch>;
@@ -73,10 +73,17 @@ export class ProviderRefusalError extends Error {
 }
 
 /** The provider has answered, and it may have done what was asked or not: an answer that can't be read is never a refusal. */
-class ProviderUnclearError extends Error {
+export class ProviderUnclearError extends Error {
   override readonly name = 'ProviderUnclearError';
-  constructor(what: string, status: number) {
+  readonly what: string;
+  readonly status: number;
+  /** The lines that a batch was asked for with. They stay at the provider: the batch needs them, if there is one. */
+  readonly inputFileId: string | undefined;
+  constructor(what: string, status: number, inputFileId?: string) {
     super(`The provider answered ${status} when ${what}, and what came of that is not known.`);
+    this.what = what;
+    this.status = status;
+    this.inputFileId = inputFileId;
   }
 }
 
@@ -137,7 +144,7 @@ export function createProviderBatches(send: SendToProvider, shortCallMs: number 
       try {
         await onUploaded();
         isAsked = true;
-        return toProviderBatch(
+        const made = toProviderBatch(
           await ask('a batch was asked of it', {
             method: 'POST',
             path: '/batches',
@@ -152,9 +159,12 @@ export function createProviderBatches(send: SendToProvider, shortCallMs: number 
             signal,
           }),
         );
+        if (hasOtherLines(made, inputFileId)) await removeFile(inputFileId).catch(() => undefined);
+        return made;
       } catch (error) {
         if (!isAsked || error instanceof ProviderRefusalError) await removeFile(inputFileId).catch(() => undefined);
-        throw error;
+        if (!(error instanceof ProviderUnclearError)) throw error;
+        throw new ProviderUnclearError(error.what, error.status, inputFileId);
       }
     },
 
@@ -196,7 +206,7 @@ export function createProviderBatches(send: SendToProvider, shortCallMs: number 
         path: `/files/${encodeURIComponent(fileId)}/content`,
         signal,
       });
-      if (statusCode !== 200) {
+      if (!isAnswer(statusCode)) {
         await body.dump();
         throw notDone('a result file was read', statusCode);
       }
@@ -205,6 +215,11 @@ export function createProviderBatches(send: SendToProvider, shortCallMs: number 
 
     removeFile,
   };
+}
+
+/** True when the batch was made of another file than this one; not where the provider names none. */
+export function hasOtherLines({ inputFileId }: Pick<ProviderBatch, 'inputFileId'>, fileId: string): boolean {
+  return inputFileId !== '' && inputFileId !== fileId;
 }
 
 function toProviderBatch(batch: JsonObject): ProviderBatch {

@@ -8,6 +8,9 @@ import { useProviderBatchWorld } from '../../support/provider-batch-world.ts';
 const world = useProviderBatchWorld();
 const FIRST = { number: 1, takenBackAt: 1_900_000_000_000, maxMicros: 10_000_000 };
 const end = (run: ProviderBatchTry): Promise<void> => createEndProviderRun(world.batches())(run);
+async function* oneLine(): AsyncGenerator<string, void, undefined> {
+  yield '{"custom_id":"1"}\n';
+}
 const holdsOf = async ({ batchId }: ProviderBatchTry): Promise<Readonly<Record<string, number>>> =>
   (await world.batches().batchSpend.find(batchId)).holds;
 
@@ -107,23 +110,72 @@ describe('a batch that the provider made while nobody heard of it', () => {
     async (batch) => {
       const { batchId, run } = await world.start(['a'], FIRST);
       world.provider().script({ batch });
-      await expect(world.activities().submitProviderBatch(run)).rejects.toThrow('The provider answered');
+      const activities = world.activities({ pause });
+      const found = await activities.submitProviderBatch(run);
+      const [made] = world.provider().batches.made();
+      expect(found).toEqual({ sent: true, providerBatchId: made?.id });
       expect(Object.keys(await holdsOf(run))).toEqual([providerHold(run)]);
-      const found = await world.sent(run);
-      expect(world.provider().batches.made()).toMatchObject([{ id: found.providerBatchId, lines: 1 }]);
-      const activities = world.activities();
-      expect(await activities.readProviderBatch(found)).toBe('completed');
-      await activities.mergeProviderBatch(found);
+      expect(world.provider().batches.files()).toBe(1);
+      const sent = await world.sent(run);
+      expect(world.provider().batches.made()).toMatchObject([{ id: sent.providerBatchId, lines: 1 }]);
+      expect(await activities.readProviderBatch(sent)).toBe('completed');
+      await activities.mergeProviderBatch(sent);
       expect(await world.batches().results.find(batchId, 1)).toMatchObject({ kind: 'completed' });
       expect(world.provider().batches.files()).toBe(0);
     },
   );
+
+  it('is that of the lines that went up first, and those that went up since are removed', async () => {
+    const { run } = await world.start(['a'], FIRST);
+    const { batches } = world.lane();
+    const create: typeof batches.create = async (request) => {
+      await batches.create({ ...request, lines: oneLine() });
+      world.provider().script({ batch: { refuseWith: 409 } });
+      return batches.create(request);
+    };
+    const activities = world.activities({ api: { create }, pause });
+    expect(await activities.submitProviderBatch(run)).toEqual({ sent: true, providerBatchId: 'batch_1' });
+    expect(world.provider().batches.files()).toBe(1);
+    const found = await batches.find(providerMarker(run));
+    for await (const line of await batches.content(found?.inputFileId ?? '')) expect(line).toBeDefined();
+  });
 
   it('is not waited for when no money is held', async () => {
     const { run } = await world.start(['a'], FIRST);
     const before = pauses.length;
     expect(await world.activities({ pause }).findProviderBatch(run)).toMatchObject({ sent: false });
     expect(pauses).toHaveLength(before);
+  });
+});
+
+describe('an answer of a provider that may have made a batch', () => {
+  it('is a refusal when it is a conflict, and no batch is there after a while', async () => {
+    const { run } = await world.start(['a'], FIRST);
+    world.provider().script({ batch: { refuseWith: 409 } });
+    const pauses: number[] = [];
+    const pause = async (milliseconds: number): Promise<void> => void pauses.push(milliseconds);
+    expect(await world.activities({ pause }).submitProviderBatch(run)).toMatchObject({ sent: false, why: /409/ });
+    expect(pauses).toEqual([LIST_LAGS_MS]);
+    expect(world.provider().batches.files()).toBe(0);
+    expect(await world.batches().batchSpend.find(run.batchId)).toMatchObject({ holds: {}, paidMicros: 0 });
+  });
+
+  it.each([408, 425, 503])('leaves no lines at the provider each time when it is a %i', async (refuseWith) => {
+    const { run } = await world.start(['a'], FIRST);
+    world.provider().script({ batch: { refuseWith } });
+    for (let delivery = 1; delivery <= 2; delivery += 1) {
+      await expect(world.activities().submitProviderBatch(run)).rejects.toThrow(`answered ${refuseWith}`);
+      expect(world.provider().batches.files()).toBe(0);
+      expect(Object.keys(await holdsOf(run))).toEqual([providerHold(run)]);
+    }
+  });
+
+  it('does not fail differently when its lines can’t be removed', async () => {
+    const { run } = await world.start(['a'], FIRST);
+    world.provider().script({ batch: { refuseWith: 503 } });
+    const removeFile = () => Promise.reject(new Error('the connection is cut'));
+    const submitted = world.activities({ api: { removeFile } }).submitProviderBatch(run);
+    await expect(submitted).rejects.toThrow('answered 503');
   });
 });
 

@@ -2,7 +2,11 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../core/log.ts';
 import type { Dispatcher } from 'undici';
-import { createProviderBatches, type ProviderRequest } from '../../../lanes/openai/provider-batches.ts';
+import {
+  createProviderBatches,
+  type ProviderRequest,
+  type ProviderUnclearError,
+} from '../../../lanes/openai/provider-batches.ts';
 import { createKeyLane, type KeyLane } from '../../../lanes/openai/key-lane.ts';
 import { startOpenaiApi, type OpenaiApi } from '../../standins/openai/api.ts';
 
@@ -93,8 +97,12 @@ describe("the provider's own Batch API", () => {
     { madeWith: 503 },
   ])('has refused nothing with an answer like %j: its batch may be made, and needs its file', async (batch) => {
     provider.script({ batch });
-    await expect(create()).rejects.toMatchObject({ name: 'ProviderUnclearError' });
+    const error = await create().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'ProviderUnclearError', status: batch.madeWith ?? 200 });
     expect(provider.batches.files()).toBe(1);
+    const { inputFileId } = error as ProviderUnclearError;
+    await lane.batches.removeFile(inputFileId ?? '');
+    expect(provider.batches.files()).toBe(0);
   });
 
   it('removes files, also those that are gone', async () => {
@@ -127,11 +135,19 @@ describe('taking a batch back', () => {
   });
 });
 
+const answerOf = (said: string) => Object.assign(Readable.from([Buffer.from(said)]), { dump: async () => undefined });
+
 /** @param said the body of each of its answers */
 const saying = (said: string, statusCode = 200) =>
-  createProviderBatches(
-    async () => ({ statusCode, body: Readable.from([Buffer.from(said)]) }) as unknown as Dispatcher.ResponseData,
-  );
+  createProviderBatches(async () => ({ statusCode, body: answerOf(said) }) as unknown as Dispatcher.ResponseData);
+
+describe('a result file', () => {
+  it.each([200, 201, 206])('is read when it is answered with %i', async (statusCode) => {
+    const read: Uint8Array[] = [];
+    for await (const bytes of await saying('{}', statusCode).content('file_1')) read.push(bytes);
+    expect(Buffer.concat(read).toString()).toBe('{}');
+  });
+});
 
 describe('an answer of status 200 that nobody can read', () => {
   it.each(['', '<html>', '[]', '{}', '{"error":{"message":"Later."}}'])(
@@ -151,6 +167,25 @@ describe('an answer of status 200 that nobody can read', () => {
 });
 
 describe('lines that are uploaded', () => {
+  it.each([
+    ['other lines', { id: 'batch_1', input_file_id: 'file_before' }, ['/files/file_new']],
+    ['them', { id: 'batch_1', input_file_id: 'file_new' }, []],
+    ['no lines that it names', { id: 'batch_1' }, []],
+  ])(
+    'are removed where the provider answers with a batch of other ones: with one of %s',
+    async (_of, made, removed) => {
+      const paths: string[] = [];
+      const batches = createProviderBatches(async ({ method, path }) => {
+        if (method === 'DELETE') paths.push(path);
+        const said = JSON.stringify(path === '/files' ? { id: 'file_new' } : made);
+        return { statusCode: 200, body: answerOf(said) } as unknown as Dispatcher.ResponseData;
+      });
+      const request = { marker: 'm', endpoint: '/v1/chat/completions', lines: lines(1) };
+      expect(await batches.create(request)).toMatchObject({ id: 'batch_1' });
+      expect(paths).toEqual(removed);
+    },
+  );
+
   it('make no batch, and stay nowhere, when it is not wanted any more', async () => {
     const onUploaded = (): void => {
       throw new Error('cancelled');
