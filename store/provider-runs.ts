@@ -51,13 +51,13 @@ export function createProviderRunStore(db: Db) {
     made,
 
     /**
-     * Notes what the provider calls the batch of a try, unless one is noted. Returns the one that is; undefined when the run is not the
-     * newest one of its batch.
+     * Notes what the provider calls the batch of a try, unless one is noted. Returns the one that is; undefined when none is and the run
+     * is over, or is not the newest one of its batch.
      */
     async noteMade(batchId: string, tried: RunTry, providerBatchId: string): Promise<string | undefined> {
       const field = `providerRun.made.${tried.attempt}`;
       const { matchedCount } = await batches.updateOne(
-        { _id: batchId, 'providerRun.number': tried.number, [field]: { $exists: false } },
+        { _id: batchId, 'providerRun.number': tried.number, 'providerRun.isOver': false, [field]: { $exists: false } },
         { $set: { [field]: providerBatchId } },
       );
       return matchedCount === 1 ? providerBatchId : made(batchId, tried);

@@ -68,7 +68,8 @@ export async function findNoted(
 
 /**
  * Notes what the provider calls the batch of a try, for those who come after a crash, and returns the one that counts: the first that
- * was noted. Where that is the one of another delivery, ours is cancelled, and its lines are removed: nobody would take in what it costs.
+ * was noted. Where that is the one of another delivery, or the run is over, ours is cancelled, and its lines are removed: nobody would
+ * take in what it costs.
  */
 export async function noteMade(
   { providerLane, providerRuns, log }: Pick<FindMadeDeps, 'providerLane' | 'providerRuns' | 'log'>,
@@ -76,15 +77,15 @@ export async function noteMade(
   { id: providerBatchId, inputFileId }: Pick<ProviderBatch, 'id' | 'inputFileId'>,
 ): Promise<string> {
   if (number === undefined) return providerBatchId;
-  const noted = (await providerRuns.noteMade(batchId, { number, attempt }, providerBatchId)) ?? providerBatchId;
+  const noted = await providerRuns.noteMade(batchId, { number, attempt }, providerBatchId);
   if (noted === providerBatchId) return noted;
   const about = { batchId, laneId: lane.laneId, providerBatchId };
   // Both without the activity's signal: a delivery that another one has overtaken may be cancelled already.
   try {
     await providerLane.api.cancel(providerBatchId);
   } catch (error) {
-    log.warn({ err: error, ...about }, 'a second batch of a try goes on');
-    return noted;
+    log.warn({ err: error, ...about }, 'a batch that nobody waits for goes on');
+    return noted ?? providerBatchId;
   }
   try {
     // Empty where the provider does not name it.
@@ -92,5 +93,5 @@ export async function noteMade(
   } catch (error) {
     log.warn({ err: error, ...about }, 'a file stays at the provider');
   }
-  return noted;
+  return noted ?? providerBatchId;
 }

@@ -64,6 +64,16 @@ describe('the runs of a batch at a provider', () => {
     expect(await providerRuns.noteMade(id, { number: 2, attempt: 1 }, 'batch_d')).toBeUndefined();
   });
 
+  it('have no batch noted any more when they are over, and keep the one that was', async () => {
+    const id = await put();
+    const { providerRuns } = world;
+    await providerRuns.begin(id, first);
+    await providerRuns.noteMade(id, { number: 1, attempt: 1 }, 'batch_a');
+    await providerRuns.end(id, 1);
+    expect(await providerRuns.noteMade(id, { number: 1, attempt: 1 }, 'batch_b')).toBe('batch_a');
+    expect(await providerRuns.noteMade(id, { number: 1, attempt: 2 }, 'batch_c')).toBeUndefined();
+  });
+
   it('keep what was made by their number and their try', async () => {
     const id = await put();
     await world.providerRuns.begin(id, first);

@@ -135,6 +135,27 @@ describe('a delivery that is late', () => {
     expect(world.provider().batches.files()).toBe(0);
   });
 
+  it.each([false, true])(
+    'has its batch cancelled when its run ends while that is made; another run has begun: %s',
+    async (isNext) => {
+      world.provider().script({ batch: { polls: 99 } });
+      const { run } = await world.start(['a'], FIRST);
+      const { batches } = world.lane();
+      const create: typeof batches.create = async (request) => {
+        const made = await batches.create(request);
+        await end(run);
+        if (isNext) await world.sent({ ...run, number: 2 });
+        return made;
+      };
+      const late = await world.activities({ api: { create } }).submitProviderBatch(run);
+      expect(late).toEqual({ sent: true, providerBatchId: 'batch_1' });
+      expect((await batches.read('batch_1')).status).toBe('cancelled');
+      expect(world.provider().batches.files()).toBe(isNext ? 1 : 0);
+      expect((await world.batches().read(run.batchId)).providerRun?.made).toEqual(isNext ? { 1: 'batch_2' } : {});
+      if (isNext) expect((await batches.read('batch_2')).status).toBe('running');
+    },
+  );
+
   it('makes none beside that of the next run', async () => {
     const { run } = await world.start(['a'], FIRST);
     const late = await hanging(run);
