@@ -5,6 +5,7 @@ import { attemptKey } from '../../core/contracts/ids.ts';
 import type { Logger } from '../../core/log.ts';
 import { persist } from '../../core/persist.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
+import { unsentDeliveries } from './unsent-deliveries.ts';
 
 interface LostAttemptsDeps {
   readonly ledger: Pick<LedgerStore, 'listOfItem'>;
@@ -13,8 +14,9 @@ interface LostAttemptsDeps {
 
 /**
  * The records of earlier deliveries of an attempt on a metered lane: their worker died or stopped in them, and nobody heard of their
- * end. What the upstream takes for one is unknown unless the ledger has it. To be asked when this delivery is over: one that was
- * taken for dead may have settled meanwhile.
+ * end. One that died before it went out is among them, for nobody knows; one that has said that it sent nothing is not. What the
+ * upstream takes for one is unknown unless the ledger has it. To be asked when this delivery is over: one that was taken for dead may
+ * have settled meanwhile.
  * @param startedAt when this delivery began, in Unix milliseconds
  */
 export async function lostAttempts(
@@ -25,9 +27,12 @@ export async function lostAttempts(
   const { attempt: delivery, scheduledTimestampMs } = Context.current().info;
   // What is played goes to no upstream.
   if (delivery === 1 || lane.kind !== 'key' || drill !== undefined) return [];
+  const unsent = unsentDeliveries();
+  const lost = Array.from({ length: delivery - 1 }, (_, index) => index + 1).filter((one) => !unsent.includes(one));
+  if (lost.length === 0) return [];
   const rows = await persist(log, () => ledger.listOfItem(requestId));
   const known = new Set(rows.flatMap(({ _id, costMicros }) => (costMicros === null ? [] : [_id])));
-  return Array.from({ length: delivery - 1 }, (_, index) => ({
+  return lost.map((one) => ({
     laneId: lane.laneId,
     attempt,
     outcome: 'process_lost',
@@ -35,7 +40,7 @@ export async function lostAttempts(
     startedAt: scheduledTimestampMs,
     durationMs: Math.max(0, startedAt - scheduledTimestampMs),
     reason: 'the worker that took the request was lost or stopped',
-    ...(known.has(attemptKey(requestId, attempt, index + 1)) ? {} : { costUnknown: true as const }),
+    ...(known.has(attemptKey(requestId, attempt, one)) ? {} : { costUnknown: true as const }),
   }));
 }
 

@@ -15,13 +15,13 @@ import { costsOf, costsOfFailures, type CostMicros, type Costs } from '../../lan
 import { entryOfResult } from './entry-of-result.ts';
 import { keepResult } from './keep-result.ts';
 import { requestEntry } from './request-entry.ts';
-import { withHeartbeat } from './heartbeat.ts';
 import { ownAnswer } from '../../core/failure-answer.ts';
 import type { LaneHost } from '../../lanes/policy/hosted-lane.ts';
 import { persist } from '../../core/persist.ts';
 import type { LinePace } from './line-pace.ts';
 import { cancelledWith, lostAttempts, recordOfAll } from './lost-attempts.ts';
 import { tryLane } from './try-lane.ts';
+import { notingUnsent } from './unsent-deliveries.ts';
 
 export interface ServeRequestDeps {
   readonly host: LaneHost;
@@ -42,15 +42,15 @@ export interface ServeRequestDeps {
 export function createServeRequest(deps: ServeRequestDeps) {
   return async function serveRequest(input: ServeRequestInput): Promise<ServeResult> {
     deps.pace.noteInteractive();
-    const request = await deps.requests.find(input.requestId);
-    if (request === null) {
-      throw ApplicationFailure.nonRetryable(`request ${input.requestId} is not in the database`, 'RequestMissing');
-    }
-    if (request.result !== null) return endedBefore(deps, input, request, request.result);
-    const sink = request.replyTo === null ? undefined : deps.replies.open(request._id, request.replyTo);
-    return withHeartbeat(async () => {
+    return notingUnsent(async (onSent) => {
+      const request = await persist(deps.log, () => deps.requests.find(input.requestId));
+      if (request === null) {
+        throw ApplicationFailure.nonRetryable(`request ${input.requestId} is not in the database`, 'RequestMissing');
+      }
+      if (request.result !== null) return endedBefore(deps, input, request, request.result);
+      const sink = request.replyTo === null ? undefined : deps.replies.open(request._id, request.replyTo);
       try {
-        return await serve(deps, input, request, sink);
+        return await serve(deps, input, request, sink, onSent);
       } finally {
         await sink?.close();
       }
@@ -90,6 +90,7 @@ async function serve(
   input: ServeRequestInput,
   request: RequestDoc,
   sink: ReplySink | undefined,
+  onSent: () => void,
 ): Promise<ServeResult> {
   const { lane, attempt, previous } = input;
   // Before the call: a lane that stops or is removed meanwhile is found no more, while its last answers still come.
@@ -106,6 +107,7 @@ async function serve(
     isLastLane: input.isLastLane ?? false,
     ...(input.drill === undefined ? {} : { drill: input.drill }),
     stream: request.stream && sink !== undefined,
+    onSent,
     ...(sink === undefined || request.outlivesCaller === true ? {} : { callerGone: sink.callerGone }),
     onChunk: async (json) => {
       await sink?.send({ type: 'chunk', json, laneId: lane.laneId, laneAlias: lane.alias, attempts: attempt });

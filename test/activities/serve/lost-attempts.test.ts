@@ -15,7 +15,9 @@ beforeAll(async () => {
 });
 afterAll(() => database.release());
 
-const delivered = (attempt: number) => new MockActivityEnvironment({ attempt });
+/** @param heartbeatDetails what the delivery before has left */
+const delivered = (attempt: number, heartbeatDetails?: unknown) =>
+  new MockActivityEnvironment({ attempt, heartbeatDetails });
 const LOST = { laneId: 'a', attempt: 1, outcome: 'process_lost', reachedUpstream: true, costUnknown: true };
 
 /** What an earlier delivery has paid for. */
@@ -42,6 +44,23 @@ describe('a delivery of a request that was not the first', () => {
       costMicros: 9,
       attempts: [LOST, LOST, { outcome: 'answered' }],
     });
+  });
+
+  it('tells nothing of those that have sent nothing', async () => {
+    const { requestId, world, serve } = await setUpRequest(stores);
+    world.outcome = () => ({ ok: false, failure: plantFailure('caller_fault', { upstreamStatus: 400 }) });
+    await serve({}, delivered(3, [1, 2]));
+    const entry = await stores.laneLog.find(requestId);
+    expect(entry).toMatchObject({ costMicros: 0, attempts: [{ outcome: 'caller_fault' }] });
+    expect(entry?.attempts).toHaveLength(1);
+
+    const other = await setUpRequest(stores);
+    await settled(other.requestId, 1, 4);
+    await other.serve({}, delivered(3, [2]));
+    const { attempts } = (await stores.laneLog.find(other.requestId)) ?? {};
+    expect(attempts).toMatchObject([{ outcome: 'process_lost' }, { outcome: 'answered' }]);
+    // That of the first delivery, whose price is known.
+    expect(attempts?.[0]).not.toHaveProperty('costUnknown');
   });
 
   it('knows what an earlier one cost where the ledger has its price', async () => {
@@ -109,5 +128,44 @@ describe('a delivery of a request that was not the first', () => {
     const { record } = await serve(given, delivered(2));
     expect(record).not.toHaveProperty('costUnknown');
     expect((await stores.laneLog.find(requestId))?.attempts ?? [record]).toHaveLength(1);
+  });
+});
+
+describe('what a delivery of a request leaves for the next one', () => {
+  it('says that it has sent nothing, beside those before it, when it ends with an error before it goes out', async () => {
+    const { calls, serve } = await setUpRequest(stores);
+    const environment = delivered(3, [1]);
+    const said: unknown[] = [];
+    environment.on('heartbeat', (details) => said.push(details));
+    environment.cancel();
+    await expect(serve({}, environment)).rejects.toBeInstanceOf(CancelledFailure);
+    expect(calls).toEqual([]);
+    expect(said).toEqual([[1], [1, 3]]);
+  });
+
+  it('says nothing of itself once it has gone out', async () => {
+    const { calls, world, serve } = await setUpRequest(stores);
+    world.meanwhile = (signal) => new Promise((resolve) => signal.addEventListener('abort', resolve));
+    world.outcome = () => ({ ok: false, failure: plantFailure('cancelled') });
+    const environment = delivered(2, [1]);
+    const said: unknown[] = [];
+    environment.on('heartbeat', (details) => said.push(details));
+    const running = serve({}, environment).catch((error: unknown) => error);
+    await vi.waitFor(() => expect(calls).toHaveLength(1), PATIENT);
+    environment.cancel();
+    expect(await running).toBeInstanceOf(CancelledFailure);
+    expect(new Set(said.map((details) => JSON.stringify(details)))).toEqual(new Set(['[1]']));
+  });
+
+  it('is said while the database is away: it waits for its request with signs of life', async () => {
+    const environment = delivered(1);
+    const said: unknown[] = [];
+    environment.on('heartbeat', (details) => said.push(details));
+    vi.spyOn(stores.requests, 'find').mockImplementationOnce(async () => {
+      expect(said).toEqual([[]]);
+      throw new Error('the database is away');
+    });
+    const { serve } = await setUpRequest(stores);
+    expect(await serve({}, environment)).toMatchObject({ ok: true });
   });
 });
