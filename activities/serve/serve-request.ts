@@ -11,7 +11,8 @@ import { keepText } from '../../core/wire/written-text.ts';
 import type { LaneLogStore } from '../../store/lane-log.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
 import type { RequestDoc, RequestResult, RequestStore } from '../../store/requests.ts';
-import { costsOf, costsOfFailures, type CostMicros, type Costs } from '../../lanes/prices/costs.ts';
+import { costsOf, type CostMicros, type Costs } from '../../lanes/prices/costs.ts';
+import { costsOfUnanswered } from './costs-of-unanswered.ts';
 import { entryOfResult } from './entry-of-result.ts';
 import { keepResult } from './keep-result.ts';
 import { requestEntry } from './request-entry.ts';
@@ -119,9 +120,11 @@ async function serve(
   if (paid !== undefined) await persist(deps.log, () => settle(deps, input, request, paid));
   const lost = await lostUntil(record.startedAt);
   const made = [...previous, ...lost, record];
-  const costs = paid ?? costsOfFailures(made);
+  const findCosts = async (): Promise<Costs> =>
+    paid ?? persist(deps.log, () => costsOfUnanswered(deps, request._id, made));
   const usage = billed?.usage ?? null;
   if (outcome.ok) {
+    const costs = await findCosts();
     const { ignoredParams } = outcome;
     const meta = { laneId: lane.laneId, laneAlias: lane.alias, attempts: attempt, ...costs, ignoredParams };
     const result = {
@@ -143,6 +146,7 @@ async function serve(
     // Billed work is not sent again by a client of its own accord.
     const hints = billed === undefined ? {} : { shouldRetry: false };
     const attempts = previous.length + 1;
+    const costs = await findCosts();
     const result = { status, body, laneId: lane.laneId, at: deps.clock.now(), attempts, ...hints };
     const standing = await persist(deps.log, () => storeEnd(deps, input, request, { made, usage, result, costs }));
     if (standing !== result) return passOn(deps, standing, sink, record);

@@ -3,7 +3,7 @@ import type { SettleCancelledInput } from '../../core/contracts/completion.ts';
 import type { LaneLogStore } from '../../store/lane-log.ts';
 import type { LedgerStore } from '../../store/ledger.ts';
 import type { RequestStore } from '../../store/requests.ts';
-import { costsOfFailures } from '../../lanes/prices/costs.ts';
+import { costsOfUnanswered } from './costs-of-unanswered.ts';
 import { entryOfResult } from './entry-of-result.ts';
 import { requestEntry } from './request-entry.ts';
 
@@ -34,7 +34,7 @@ export function createSettleCancelled({ requests, laneLog, ledger, clock }: Sett
         laneAlias: null,
         attempts,
         usage: null,
-        costs: costsOfFailures(attempts),
+        costs: await costsOfUnanswered({ ledger }, requestId, attempts),
         at: clock.now(),
       }),
     ]);

@@ -2,8 +2,9 @@ import type { Clock } from '../../core/clock.ts';
 import type { SettleFailureInput } from '../../core/contracts/completion.ts';
 import type { ReplyChannel } from '../../core/reply.ts';
 import type { LaneLogStore } from '../../store/lane-log.ts';
+import type { LedgerStore } from '../../store/ledger.ts';
 import type { RequestResult, RequestStore } from '../../store/requests.ts';
-import { costsOfFailures } from '../../lanes/prices/costs.ts';
+import { costsOfUnanswered } from './costs-of-unanswered.ts';
 import { failureAnswer } from '../../core/failure-answer.ts';
 import { keepResult } from './keep-result.ts';
 import { requestEntry } from './request-entry.ts';
@@ -11,6 +12,7 @@ import { requestEntry } from './request-entry.ts';
 interface SettleFailureDeps {
   readonly requests: RequestStore;
   readonly laneLog: LaneLogStore;
+  readonly ledger: Pick<LedgerStore, 'listOfItem'>;
   readonly replies: ReplyChannel;
   readonly clock: Clock;
 }
@@ -19,7 +21,7 @@ interface SettleFailureDeps {
  * Stores and sends the error of a request that no lane could answer. Safe to repeat: the first result stands, and what a
  * crash has cut off behind it is made up for.
  */
-export function createSettleFailure({ requests, laneLog, replies, clock }: SettleFailureDeps) {
+export function createSettleFailure({ requests, laneLog, ledger, replies, clock }: SettleFailureDeps) {
   return async function settleFailure({ requestId, failure, attempts, resetsAt }: SettleFailureInput): Promise<void> {
     const request = await requests.find(requestId);
     // What a lane has answered is not ours to tell, nor to log.
@@ -49,7 +51,7 @@ export function createSettleFailure({ requests, laneLog, replies, clock }: Settl
         laneAlias: null,
         attempts,
         usage: null,
-        costs: costsOfFailures(attempts),
+        costs: await costsOfUnanswered({ ledger }, requestId, attempts),
         at: result.at,
       }),
     ]);

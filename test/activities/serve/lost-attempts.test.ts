@@ -96,6 +96,36 @@ describe('a delivery of a request that was not the first', () => {
     });
   });
 
+  it('makes a refusal cost what the ledger has of the earlier ones', async () => {
+    const { requestId, world, serve } = await setUpRequest(stores);
+    await settled(requestId, 1, 4);
+    await settled(requestId, 2, 5);
+    world.outcome = () => ({ ok: false, failure: plantFailure('caller_fault', { upstreamStatus: 400 }) });
+    await serve({}, delivered(3));
+    expect(await stores.laneLog.find(requestId)).toMatchObject({ status: 'failed', costMicros: 9, meterMicros: 9 });
+  });
+
+  it.each([
+    ['what the ledger has', 5, {}, 9],
+    ['an unknown amount where the ledger has no price', null, {}, null],
+    ['an unknown amount where an attempt was cut off', 5, { costUnknown: true as const }, null],
+  ])('makes a request that no lane could answer cost %s', async (_what, second, cutOff, costMicros) => {
+    const { requestId, settleFailure } = await setUpRequest(stores);
+    await settled(requestId, 1, 4);
+    await settled(requestId, 2, second);
+    const failure = plantFailure('overloaded', { upstreamStatus: 503 });
+    const record = {
+      laneId: 'a',
+      attempt: 1,
+      outcome: failure.class,
+      reachedUpstream: true,
+      startedAt: 1,
+      durationMs: 1,
+    };
+    await settleFailure({ requestId, failure, attempts: [{ ...record, ...cutOff }] });
+    expect(await stores.laneLog.find(requestId)).toMatchObject({ status: 'failed', costMicros });
+  });
+
   it('gives its workflow a record whose cost is unknown where another lane goes on', async () => {
     const { world, serve } = await setUpRequest(stores);
     world.outcome = () => ({ ok: false, failure: plantFailure('overloaded', { upstreamStatus: 503 }) });

@@ -68,6 +68,14 @@ describe('a request whose caller has left', () => {
     });
   });
 
+  it('has cost what the ledger has of it', async () => {
+    const { requestId, settleCancelled } = await setUp();
+    const row = { itemId: requestId, batchId: null, keyId: 'key_1', laneId: 'a', costMicros: 4, meterMicros: 4, at: 1 };
+    await stores.ledger.settle([{ _id: `${requestId}#1.1`, ...row }]);
+    await settleCancelled({ requestId, attempts: [attempt(false)] });
+    expect(await stores.laneLog.find(requestId)).toMatchObject({ costMicros: 4, meterMicros: 4 });
+  });
+
   it('has one entry, however often it is written down', async () => {
     const { requestId, settleCancelled } = await setUp();
     await settleCancelled({ requestId, attempts: [] });
