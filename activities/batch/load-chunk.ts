@@ -52,13 +52,18 @@ export function createChunkReader({ files, chunks, results, maxCacheBytes = DEFA
     return chunk;
   };
 
+  async function* rowsOf(chunk: BatchChunkDoc): AsyncGenerator<ChunkRow, void, undefined> {
+    const { batchId, chunkIndex, firstLine, bodyId, byteStart, byteEnd } = chunk;
+    for await (const { number, bytes } of splitLines(files.bytes.read(bodyId, byteStart, byteEnd))) {
+      if (bytes === null) throw new Error(`Chunk ${chunkIndex} of ${batchId} has a line that is too long.`);
+      yield toRow(firstLine + number - 1, bytes);
+    }
+  }
+
   const load = async (batchId: string, chunkIndex: number): Promise<readonly ChunkRow[]> => {
     const chunk = await find(batchId, chunkIndex);
     const rows: ChunkRow[] = [];
-    for await (const { bytes } of splitLines(files.bytes.read(chunk.bodyId, chunk.byteStart, chunk.byteEnd))) {
-      if (bytes === null) throw new Error(`Chunk ${chunkIndex} of ${batchId} has a line that is too long.`);
-      rows.push(toRow(chunk.firstLine + rows.length, bytes));
-    }
+    for await (const row of rowsOf(chunk)) rows.push(row);
     if (rows.length !== chunk.lineCount) {
       throw new Error(`Chunk ${chunkIndex} of ${batchId} has ${rows.length} lines and should have ${chunk.lineCount}.`);
     }
@@ -86,14 +91,23 @@ export function createChunkReader({ files, chunks, results, maxCacheBytes = DEFA
     find,
     read,
 
-    /** The same for the end of a batch, which must come all the same: null when the file's bytes are gone, which no retry changes. */
-    async readUnlessGone(batchId: string, chunkIndex: number): Promise<readonly ChunkRow[] | null> {
+    /**
+     * The same for the end of a batch, which must come all the same: where bytes of the file are gone, which no retry changes, the rows
+     * in front of them. Where one begins behind them nobody knows.
+     */
+    async readWhatIsLeft(batchId: string, chunkIndex: number): Promise<readonly ChunkRow[]> {
       try {
         return await read(batchId, chunkIndex);
       } catch (error) {
-        if (error instanceof BytesGone) return null;
-        throw error;
+        if (!(error instanceof BytesGone)) throw error;
       }
+      const rows: ChunkRow[] = [];
+      try {
+        for await (const row of rowsOf(await find(batchId, chunkIndex))) rows.push(row);
+      } catch (error) {
+        if (!(error instanceof BytesGone)) throw error;
+      }
+      return rows;
     },
 
     /** The lines of a chunk that have no outcome yet, grouped by model in the order in which models first appear. */

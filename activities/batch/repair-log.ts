@@ -32,7 +32,7 @@ export async function repairLog(deps: RepairLogDeps, batch: BatchDoc, chunk: Bat
   const inVain = (chunk.tried ?? []).filter(({ line }) => missing.includes(line) && !isServed.has(line));
   await laneLog.insertMissing(inVain.map((line) => entryInVain(batch, line, at)));
   if (served.length === 0) return;
-  const rows = (await chunkReader.readUnlessGone(batch._id, chunkIndex)) ?? [];
+  const rows = await chunkReader.readWhatIsLeft(batch._id, chunkIndex);
   const modelOf = new Map(rows.map(({ line, body }) => [line, String(body['model'])]));
   await laneLog.insertMissing(
     await Promise.all(

@@ -14,8 +14,8 @@ export interface SettleRestDeps {
 
 /**
  * Gives the lines of a chunk that have no outcome the one that is passed, and returns what counts of all outcomes. After it
- * none of them can change any more, so what is written from them is the same however often it is written. Where the rows are gone
- * nobody knows the `custom_id` of a line, and those without an outcome stay without.
+ * none of them can change any more, so what is written from them is the same however often it is written. Where rows are gone
+ * nobody knows the `custom_id` of their lines, and those without an outcome stay without.
  * @param rest null when every line must have its outcome already.
  * @throws Error when `rest` is null and a line has none: nothing is lost silently.
  */
@@ -31,7 +31,7 @@ export async function settleRest(
     throw new Error(`${lineCount - outcomes.length} lines of chunk ${chunkIndex} of ${batchId} have no outcome.`);
   }
   const done = new Set(outcomes.map(({ line }) => line));
-  const rows = (await chunkReader.readUnlessGone(batchId, chunkIndex)) ?? [];
+  const rows = await chunkReader.readWhatIsLeft(batchId, chunkIndex);
   const missing = rows.filter(({ line }) => !done.has(line));
   await results.insertMany(missing.map(({ line, customId }) => unserved(batchId, line, customId, rest, at)));
   // Read again: a line that was served in this very moment has kept its answer.
