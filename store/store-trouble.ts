@@ -88,7 +88,7 @@ export function isRefused(error: unknown): boolean {
 
 /**
  * True when an insert of many says of a document that it was not taken, for whatever reason, or could not make it ready to be sent.
- * False when only the insert as a whole has failed: that says nothing of what was to be inserted.
+ * False when only the insert as a whole has failed: once, that says nothing of what was to be inserted.
  */
 export function namesDocument(error: unknown): boolean {
   const own = unwrapped(error);

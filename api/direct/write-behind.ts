@@ -51,7 +51,8 @@ interface Waiting {
 }
 
 export function createWriteBehind({ laneLog, ledger, journal, log }: WriteBehindDeps): WriteBehind {
-  const writeEntries = createWriteEntries({ laneLog, ledger, log });
+  const startWriting = createWriteEntries({ laneLog, ledger, log });
+  const writeEntries = startWriting();
   let waiting: Waiting[] = [];
   let writing: Promise<void> | undefined;
   const stopping = new AbortController();
@@ -75,9 +76,10 @@ export function createWriteBehind({ laneLog, ledger, journal, log }: WriteBehind
   };
 
   const write = async (entries: readonly DirectEntry[]): Promise<void> => {
+    const writeLeft = startWriting();
     let left = entries;
     while (left.length > 0) {
-      const done = await writeEntries(left, waiting.length);
+      const done = await writeLeft(left, waiting.length);
       left = left.filter((entry) => !done.has(entry));
     }
   };

@@ -154,7 +154,7 @@ describe('an entry of the books that can’t be written', () => {
     expect(setAside(lines)).toEqual([entry('bad')]);
   });
 
-  it('is none while the database says nothing of it, though others are taken meanwhile', async () => {
+  it('is none for a while when the database says nothing of it, though others are taken meanwhile', async () => {
     let isFailing = true;
     const { books, groups, kept, lines } = plantBooks(0, (id) =>
       id === 'a' && isFailing ? new Error('who knows') : undefined,
@@ -186,5 +186,18 @@ describe('an entry of the books that can’t be written', () => {
     const { books, groups } = plantBooks(0, (id) => (id === 'bad' ? refusal() : undefined));
     await books.write([entry('a'), entry('bad')]);
     expect(groups).toEqual([['a']]);
+  });
+
+  it('does not hold that up either while others are written all the time', async () => {
+    const { books, lines } = plantBooks(0, (id) => (id === 'bad' ? refusal(8) : undefined));
+    let id = 0;
+    const traffic = setInterval(() => books.add(entry(String((id += 1)))), 50);
+    try {
+      await books.write([entry('bad')]);
+    } finally {
+      clearInterval(traffic);
+    }
+    expect(setAside(lines)).toEqual([entry('bad')]);
+    await books.stop();
   });
 });

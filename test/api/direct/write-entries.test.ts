@@ -1,4 +1,4 @@
-import { MongoClient } from 'mongodb';
+import { MongoClient, MongoServerError } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { DirectEntry } from '../../../api/direct/direct-entry.ts';
 import { createWriteEntries } from '../../../api/direct/write-entries.ts';
@@ -17,7 +17,7 @@ beforeAll(async () => {
   database = await openTestDatabase();
   way = await createCutOff(inject('mongodbUri'));
   // Gives up soon: how long a server is waited for is not what is looked at here.
-  client = await new MongoClient(way.address, { serverSelectionTimeoutMS: 300, ignoreUndefined: true }).connect();
+  client = new MongoClient(way.address, { serverSelectionTimeoutMS: 300, ignoreUndefined: true });
   const db = client.db(database.db.databaseName);
   stores = { ledger: createLedgerStore(db), laneLog: createLaneLogStore(db) };
 });
@@ -79,7 +79,7 @@ describe('books that are written while the database comes and goes', () => {
       else await mend();
       await stores.ledger.settle(rows);
     };
-    const write = createWriteEntries({ laneLog: stores.laneLog, ledger: { settle }, log });
+    const write = createWriteEntries({ laneLog: stores.laneLog, ledger: { settle }, log })();
     let left: readonly DirectEntry[] = [a, b];
     for (let tries = 0; left.length > 0 && tries < 9; tries += 1) {
       const done = await write(left, left.length);
@@ -91,5 +91,30 @@ describe('books that are written while the database comes and goes', () => {
       expect(await database.db.collection<LaneLogDoc>('lane_log').countDocuments({ _id: id })).toBe(1);
       expect(await database.db.collection('ledger').countDocuments({ itemId: id })).toBe(1);
     }
+  });
+
+  it('set an entry aside whose write fails as a whole again and again, each time after others were taken', async () => {
+    const { log, lines } = keptLog();
+    const bad = entry('bad');
+    const settle: LedgerStore['settle'] = async (rows) => {
+      if (rows.some(({ itemId }) => itemId === 'bad'))
+        throw new MongoServerError({ message: 'new of its kind', code: 1 });
+      await stores.ledger.settle(rows);
+    };
+    const write = createWriteEntries({ laneLog: stores.laneLog, ledger: { settle }, log })();
+    let tries = 0;
+    for (let isDone = false; !isDone && tries < 20; tries += 1) {
+      isDone = (await write([bad, entry(`beside ${tries}`)], 2)).has(bad);
+    }
+    // Five times together with others, and then five times alone.
+    expect(tries).toBe(10);
+    expect(lines.filter((line) => line.includes('it is here alone'))).toHaveLength(1);
+  });
+
+  it('lose no entry that fails as a whole again and again while no other is taken', async () => {
+    const { log } = keptLog();
+    const failure = new MongoServerError({ message: 'not authorized', code: 13 });
+    const write = createWriteEntries({ ...stores, ledger: { settle: () => Promise.reject(failure) }, log })();
+    for (let tries = 0; tries < 12; tries += 1) expect((await write([entry('a'), entry('b')], 2)).size).toBe(0);
   });
 });
