@@ -1,10 +1,13 @@
 import type { z } from 'zod';
 import { isJsonObject, parseJson } from '../core/wire/json-object.ts';
-import { ApiUnreachable, askAgain, interruptedAnswer, LostAnswer } from './ask-again.ts';
+import { ApiUnreachable, askAgain, interruptedAnswer, LastWord, LostAnswer } from './ask-again.ts';
 import { CliError } from './cli-error.ts';
 import { printable } from './table.ts';
 
-/** How long an answer may take to begin. A retry of a large batch copies its rows before it answers. */
+/**
+ * How long an answer may take to begin, with the time in which the request is sent: a file may be large. From when all is sent Node
+ * itself waits five minutes; a retry of a large batch copies its rows before it answers.
+ */
 const ANSWER_TIMEOUT_MS = 10 * 60_000;
 
 export interface ApiClientOptions {
@@ -49,17 +52,17 @@ export function createApiClient({ baseUrl, key, interrupted, sleep }: ApiClientO
     const timer = setTimeout(() => slow.abort(), ANSWER_TIMEOUT_MS);
     const response = await fetch(base + path, {
       ...init,
-      redirect: 'error',
+      redirect: 'manual',
       signal: AbortSignal.any([interrupted, slow.signal]),
       headers: { authorization: `Bearer ${key}`, ...headers },
     })
       .catch((error: unknown) => {
-        if (interrupted.aborted || wasCut(error)) throw brokenOff();
-        if (slow.signal.aborted) {
+        if (!interrupted.aborted && (slow.signal.aborted || isSlow(error))) {
           throw new LostAnswer(`The API at ${base} does not answer. Is flatlane overloaded, or stopping?`, {
             again: false,
           });
         }
+        if (interrupted.aborted || !isUnsent(error)) throw brokenOff();
         throw new ApiUnreachable(`Nothing answers at ${base}. Start flatlane, or say where it is with --base-url.`);
       })
       .finally(() => clearTimeout(timer));
@@ -83,12 +86,34 @@ export function createApiClient({ baseUrl, key, interrupted, sleep }: ApiClientO
   };
 }
 
-/** How a connection ends on which the request was, or may have been, sent. */
-const CUT_OFF: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+interface Cause {
+  readonly code?: unknown;
+  readonly syscall?: unknown;
+  readonly message?: unknown;
+}
 
-function wasCut(error: unknown): boolean {
-  const cause: unknown = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Error && 'code' in cause && CUT_OFF.has(cause.code);
+/** Why `fetch` has failed; undefined where it did not take what it was given, and so did not begin. */
+function causeOf(error: unknown): (Error & Cause) | undefined {
+  return error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
+}
+
+function isSlow(error: unknown): boolean {
+  return causeOf(error)?.code === 'UND_ERR_HEADERS_TIMEOUT';
+}
+
+/** Steps on the way to a connection. */
+const CONNECTING: ReadonlySet<unknown> = new Set(['getaddrinfo', 'connect']);
+
+/** No connection in time, and no secure one: the address is not one of TLS, or its certificate is not accepted. */
+const UNCONNECTED =
+  /^(?:UND_ERR_CONNECT_TIMEOUT|ERR_SSL_WRONG_VERSION_NUMBER|ERR_TLS_CERT_ALTNAME_INVALID|CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+)$/;
+
+/** True when it is known that nothing of a request was sent. */
+function isUnsent(error: unknown): boolean {
+  const cause = causeOf(error);
+  // A list of failures is one for each address of a name; to some ports `fetch` never goes.
+  if (cause === undefined || cause instanceof AggregateError || cause.message === 'bad port') return true;
+  return CONNECTING.has(cause.syscall) || UNCONNECTED.test(String(cause.code));
 }
 
 function refused(base: string, { status, headers }: Response, answer: unknown): CliError {
@@ -100,7 +125,6 @@ function refused(base: string, { status, headers }: Response, answer: unknown): 
   const error = isJsonObject(answer) && isJsonObject(answer['error']) ? answer['error'] : {};
   const message = typeof error['message'] === 'string' ? printable(error['message']) : `It answered ${status}.`;
   if (status < 500) return new CliError(message);
-  // Then it says itself what has come of it.
-  if (headers.get('x-should-retry') === 'false') return new ApiUnreachable(message);
+  if (headers.get('x-should-retry') === 'false') return new LastWord(message);
   return new LostAnswer(message, { again: true });
 }

@@ -14,6 +14,9 @@ export class LostAnswer extends ApiUnreachable {
   }
 }
 
+/** The API has failed, says itself what has come of the request, and does not want it again. */
+export class LastWord extends ApiUnreachable {}
+
 /** What was asked for when the user pressed Ctrl-C may have been carried out. */
 export const interruptedAnswer = (): LostAnswer => new LostAnswer('Interrupted.', { again: false, exitCode: 130 });
 
@@ -24,7 +27,7 @@ const AGAIN_AFTER_MS = 2_000;
 /**
  * Asks again when an answer was lost, also while nobody answers after that. The request must be safe to repeat.
  * @param sleep rejects when the command is interrupted
- * @throws LostAnswer when the answer stays lost, also where it was told at last that nobody answers
+ * @throws LostAnswer when the answer stays lost, also where it was told at last that nobody answers; LastWord as soon as there is one
  */
 export async function askAgain<T>(sleep: (ms: number) => Promise<void>, ask: () => Promise<T>): Promise<T> {
   let lost: LostAnswer | undefined;
@@ -32,7 +35,7 @@ export async function askAgain<T>(sleep: (ms: number) => Promise<void>, ask: () 
     try {
       return await ask();
     } catch (error) {
-      if (!(error instanceof ApiUnreachable)) throw error;
+      if (!(error instanceof ApiUnreachable) || error instanceof LastWord) throw error;
       if (error instanceof LostAnswer) lost = error;
       const isOfNoUse = error instanceof LostAnswer && !error.again;
       if (lost === undefined || isOfNoUse || tries === TRIES) throw lost ?? error;

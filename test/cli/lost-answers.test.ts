@@ -4,14 +4,20 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { run } from '../../cli/run.ts';
 import { row } from '../support/batch-world.ts';
 import { startFileApi, type FileApi } from '../support/file-api.ts';
 import { openTestDatabase, type TestDatabase } from '../support/mongodb.ts';
 import { SILENT_IO } from '../support/silent-io.ts';
 
-type Loss = 'before their beginning' | 'in their middle' | 'behind a 502' | 'behind a last word';
+type Loss =
+  | 'before their beginning'
+  | 'in their middle'
+  | 'behind a 502'
+  | 'behind a last word'
+  | 'in another language'
+  | 'elsewhere';
 
 let database: TestDatabase;
 let api: FileApi;
@@ -41,6 +47,8 @@ const proxy = createServer((request, response) => {
     const text = await answer.text();
     const loss = losses.get(url)?.shift();
     if (loss === 'before their beginning') return void response.destroy();
+    if (loss === 'in another language') return void request.socket.end('no HTTP\r\n\r\n');
+    if (loss === 'elsewhere') return void response.writeHead(302, { location: '/' }).end();
     if (loss === 'behind a 502') return void response.writeHead(502).end('<html>');
     if (loss === 'behind a last word') {
       response.writeHead(503, { 'x-should-retry': 'false' });
@@ -96,6 +104,27 @@ function flatlane(args: readonly string[], port = (proxy.address() as AddressInf
   return run(['batches', ...args, '--base-url', `http://127.0.0.1:${port}/v1`, '--api-key', api.secret], io);
 }
 const create = (port?: number): Promise<number> => flatlane(['create', join(folder, 'rows.jsonl')], port);
+/** The command's next request fails as `fetch` does. */
+function failNext({
+  message,
+  ...cause
+}: {
+  readonly code?: string;
+  readonly syscall?: string;
+  readonly message?: string;
+}) {
+  const failure = new TypeError('fetch failed', { cause: Object.assign(new Error(message), cause) });
+  vi.spyOn(globalThis, 'fetch').mockRejectedValueOnce(failure);
+}
+
+/** Of nobody: it was open a moment ago. */
+async function closedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 const lostFor = (loss: Loss, times: number): Loss[] => Array.from({ length: times }, () => loss);
 
 describe('flatlane batches create, when an answer is lost', () => {
@@ -146,8 +175,55 @@ describe('flatlane batches create, when an answer is lost', () => {
     expect([await create(), err, pauses]).toEqual([1, ['It is stored.'], 0]);
   });
 
-  it('asks once where nothing answers at all', async () => {
-    expect(await create(1)).toBe(1);
+  it('leaves it at that as well when an answer was lost before', async () => {
+    losses.set('/v1/files', ['before their beginning', 'behind a last word']);
+    expect([await create(), err, pauses]).toEqual([1, ['It is stored.'], 1]);
+  });
+
+  it('asks no second time an API that does not answer in the time that Node gives it', async () => {
+    failNext({ code: 'UND_ERR_HEADERS_TIMEOUT' });
+    expect([await create(), pauses]).toEqual([1, 0]);
+    expect(err).toEqual([expect.stringMatching(/does not answer\. Is flatlane overloaded, or stopping\?$/)]);
+  });
+
+  it.each([
+    { code: 'ETIMEDOUT', syscall: 'read' },
+    { code: 'EHOSTUNREACH', syscall: 'read' },
+    { code: 'UND_ERR_SOCKET' },
+    { message: 'new of its kind' },
+  ])('makes one batch when a connection that stood ends with %o', async (cause) => {
+    failNext(cause);
+    expect([await create(), err, pauses]).toEqual([0, [], 1]);
+    expect(api.started.map(({ _id }) => _id)).toEqual(out);
+  });
+
+  it.each([
+    { code: 'EHOSTUNREACH', syscall: 'connect' },
+    { code: 'EAI_AGAIN', syscall: 'getaddrinfo' },
+    { code: 'UND_ERR_CONNECT_TIMEOUT' },
+    { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
+  ])('asks once where there is no connection: %o', async (cause) => {
+    failNext(cause);
+    expect([await create(), pauses]).toEqual([1, 0]);
+    expect(err).toEqual([expect.stringMatching(/^Nothing answers at .*--base-url\.$/)]);
+  });
+
+  it('takes a request that was sent for one that may be carried out, whatever became of the answer', async () => {
+    losses.set('/v1/batches', lostFor('in another language', 100));
+    expect(await create()).toBe(1);
+    expect(err).toEqual([expect.stringMatching(/broke off before its answer was there\. .*see: flatlane batches$/)]);
+  });
+
+  it('asks once, and goes nowhere else, where it is sent elsewhere', async () => {
+    losses.set('/v1/files', lostFor('elsewhere', 1));
+    expect([await create(), err, pauses]).toEqual([1, ['It answered 302.'], 0]);
+  });
+
+  it.each([
+    ['where nothing listens', closedPort],
+    ['at a port that `fetch` never goes to', async () => 1],
+  ])('asks once where nothing answers at all: %s', async (_where, port) => {
+    expect(await create(await port())).toBe(1);
     expect(err).toEqual([expect.stringMatching(/^Nothing answers at .*--base-url\.$/)]);
     expect(pauses).toBe(0);
   });
