@@ -6,6 +6,7 @@ import {
   MongoInvalidArgumentError,
   MongoNetworkError,
   MongoServerSelectionError,
+  MongoWriteConcernError,
 } from 'mongodb';
 
 /** MongoDB's `OutOfDiskSpace`. */
@@ -52,6 +53,14 @@ export function storeTrouble(error: unknown): 'full' | 'away' | null {
     at = unwrapped(at.cause);
   }
   return found;
+}
+
+/**
+ * True when a write of one document has failed, and may be stored all the same: its answer is lost, or the server that was asked
+ * has it and others have not said so.
+ */
+export function mayBeStored(error: unknown): boolean {
+  return error instanceof MongoWriteConcernError || storeTrouble(error) === 'away';
 }
 
 function isFull({ code, errmsg }: { readonly code?: unknown; readonly errmsg?: string | undefined }): boolean {

@@ -1,5 +1,5 @@
 import { ApiError } from '../../core/errors.ts';
-import { storeTrouble } from '../../store/store-trouble.ts';
+import { mayBeStored } from '../../store/store-trouble.ts';
 import type { BatchDoc, BatchStore } from '../../store/batches.ts';
 
 /**
@@ -10,9 +10,10 @@ import type { BatchDoc, BatchStore } from '../../store/batches.ts';
 export async function storeBatch(batches: Pick<BatchStore, 'insert'>, batch: BatchDoc): Promise<BatchDoc> {
   try {
     return await batches.insert(batch);
-  } catch {
+  } catch (refusal) {
+    if (!mayBeStored(refusal)) throw refusal;
     return batches.insert(batch).catch((cause: unknown) => {
-      throw storeTrouble(cause) === 'full' ? cause : maybeStored(batch._id, cause);
+      throw maybeStored(batch._id, cause);
     });
   }
 }

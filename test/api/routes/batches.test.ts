@@ -1,4 +1,4 @@
-import { MongoNetworkError } from 'mongodb';
+import { MongoNetworkError, MongoServerError, MongoWriteConcernError } from 'mongodb';
 import { APIError, toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { result, row, rows } from '../../support/batch-world.ts';
@@ -104,6 +104,27 @@ describe('POST /v1/batches', () => {
     expect(failure.headers?.get('retry-after')).toBeNull();
     expect(new Set(asked).size).toBe(1);
     expect(failure.message).toContain(`GET /v1/batches/${asked[0]}`);
+  });
+
+  it.each([
+    ['its answer is lost', new MongoNetworkError('gone')],
+    ['no majority has it in time', new MongoWriteConcernError({ ok: 1, writeConcernError: { code: 64, errmsg: '' } })],
+  ])('asks so too where %s and then the disk is full, for the first try may have come through', async (_why, first) => {
+    const full = new MongoServerError({ message: 'no room', code: 14_031 });
+    vi.spyOn(api.batches, 'insert').mockRejectedValueOnce(first).mockRejectedValueOnce(full);
+    const failure = await failureOf(create('file-1'));
+    expect([failure.status, failure.headers?.get('x-should-retry')]).toEqual([503, 'false']);
+    expect(failure.message).toContain('did not say whether');
+  });
+
+  it.each([
+    [500, new MongoServerError({ message: 'not authorized', code: 13 })],
+    [500, new TypeError('a bug')],
+    [507, new MongoServerError({ message: 'no room', code: 14_031 })],
+  ])('answers with %i, after one try, where the database has refused the batch', async (status, refusal) => {
+    const insert = vi.spyOn(api.batches, 'insert').mockRejectedValueOnce(refusal);
+    const failure = await failureOf(create('file-1'));
+    expect([failure.status, insert.mock.calls.length]).toEqual([status, 1]);
   });
 
   it('lets a batch with an idempotency key be sent again that could not be stored', async () => {
