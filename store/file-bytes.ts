@@ -47,17 +47,17 @@ export function createFileBytes(db: Db) {
 
   const unclaimed = db.collection<UnclaimedDoc>('unclaimed_bodies');
 
-  /** How many pieces there are: they are written and removed so that none is missing in front of another. */
-  const countPieces = async (bodyId: string): Promise<number> => {
+  /** How many pieces there are: they are written and removed so that none is missing in front of another, behind the `least` first. */
+  const countPieces = async (bodyId: string, least: number): Promise<number> => {
     const body = await bodies.findOne({ _id: bodyId });
-    let count = body === null ? 0 : Math.ceil(body.length / body.chunkSize);
+    let count = Math.max(least, body === null ? 0 : Math.ceil(body.length / body.chunkSize));
     while ((await pieces.findOne({ files_id: bodyId, n: count }, { projection: { n: 1 } })) !== null) count++;
     return count;
   };
 
   /** The last piece first, and what tells of the pieces after them: a removal that is cut off is gone on with by the next. */
-  const remove = async (bodyId: string): Promise<void> => {
-    for (let n = (await countPieces(bodyId)) - 1; n >= 0; n--) await pieces.deleteOne({ files_id: bodyId, n });
+  const removePieces = async (bodyId: string, least: number): Promise<void> => {
+    for (let n = (await countPieces(bodyId, least)) - 1; n >= 0; n--) await pieces.deleteOne({ files_id: bodyId, n });
     await bodies.deleteOne({ _id: bodyId });
     await unclaimed.deleteOne({ _id: bodyId });
   };
@@ -110,7 +110,8 @@ export function createFileBytes(db: Db) {
       } catch (cause) {
         upload.destroy();
         // Where nothing can be written, nothing can be removed either: housekeeping does it when that is over.
-        await remove(bodyId).catch(() => undefined);
+        // Its first pieces may have been given up and be gone, and those after them be found by their number alone.
+        await removePieces(bodyId, Math.ceil(bytes / upload.chunkSizeBytes)).catch(() => undefined);
         throw cause;
       }
       return { bytes, sha256: hash.digest('hex') };
@@ -136,7 +137,7 @@ export function createFileBytes(db: Db) {
     },
 
     /** Removes the bytes, whole or half-written. Safe to repeat, and for several at a time. */
-    remove,
+    remove: (bodyId: string): Promise<void> => removePieces(bodyId, 0),
 
     /** True when the bytes are there, whole. */
     has: async (bodyId: string): Promise<boolean> =>
@@ -145,7 +146,7 @@ export function createFileBytes(db: Db) {
     /** A file's document stands for these bytes now. */
     claim: async (bodyId: string): Promise<void> => void (await unclaimed.deleteOne({ _id: bodyId })),
 
-    /** Bytes that were begun before a time, in Unix milliseconds, and that no file has claimed: their writer died. */
+    /** Bytes whose writer has given its last sign before a time, in Unix milliseconds, and that no file has claimed: it died. */
     listUnclaimed: async (before: number, limit: number): Promise<string[]> =>
       (
         await unclaimed
@@ -155,8 +156,8 @@ export function createFileBytes(db: Db) {
       ).map(({ _id }) => _id),
 
     /**
-     * Gives up bytes that were begun before a time, for good: their writer throws if it lives after all. False when it has come to its
-     * end meanwhile, or when they were claimed. Comes before their removal.
+     * Gives up bytes whose writer has given its last sign before a time, for good: it throws if it lives after all. False when it has
+     * come to its end meanwhile, or when they were claimed. Comes before their removal.
      */
     giveUp: async (bodyId: string, before: number): Promise<boolean> =>
       (await unclaimed.updateOne({ _id: bodyId, writtenAt: { $lt: before } }, { $set: { writtenAt: 0 } }))

@@ -100,7 +100,7 @@ export function createFileStore(db: Db) {
         .toArray(),
 
     /**
-     * Removes bytes whose writing began before a time and that are no file's: the writer died before the file was there.
+     * Removes bytes whose writer has given its last sign before a time and that are no file's: it died before the file was there.
      * Returns how many.
      * @param isHeld true for bytes that something else than a file stands for
      */

@@ -36,6 +36,15 @@ describe('bytes whose writer is older than what is taken for left over', () => {
     expect(await left('removed')).toEqual([0, 0, 0]);
   });
 
+  it('leave no later piece either when their source breaks behind that', async () => {
+    async function* breaks() {
+      yield* withPause(removeOrphans);
+      throw new Error('the caller is gone');
+    }
+    await expect(world.files.bytes.write('broken', breaks())).rejects.toThrow('the caller is gone');
+    expect(await left('broken')).toEqual([0, 0, 0]);
+  });
+
   it('are refused at their end while the housekeeping removes them', async () => {
     let goOn = (): void => undefined;
     const halted = new Promise<void>((resolve) => (goOn = resolve));
