@@ -1,5 +1,4 @@
 import { EventEmitter, once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Collection, MongoNetworkError, MongoServerError } from 'mongodb';
 import { toFile } from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -33,6 +32,12 @@ const contentOf = async (id: string): Promise<string> => (await api.client.files
 const claims = () => database.db.collection('idempotency');
 const count = (name: string): Promise<number> => database.db.collection(name).countDocuments();
 
+/** How often a repeat has looked for the answer from here on. */
+function countLooks(): () => number {
+  const find = vi.spyOn(api.idempotency, 'find');
+  return () => find.mock.calls.length;
+}
+
 type Way = 'insertOne' | 'deleteOne';
 
 /** Does something else at the next such call for a collection: `real` is the call itself. */
@@ -65,9 +70,9 @@ describe('an upload whose document may be stored', () => {
     const { stored, lose } = holdAcknowledgement();
     const first = upload().catch((error: unknown) => error);
     await stored;
+    const looks = countLooks();
     const repeat = upload();
-    // Long enough for the repeat to look for the answer.
-    await sleep(500);
+    await expect.poll(looks).toBeGreaterThan(1);
     lose();
     expect(await first).toMatchObject({ status: 503 });
     const { id } = await repeat;
@@ -118,8 +123,9 @@ describe('an upload whose document may be stored', () => {
   it('is answered for by a repeat, which keeps the answer, when its holder was killed', async () => {
     const { id } = await upload();
     await claims().updateOne({ workId: id }, { $set: { answer: null, leaseUntil: api.clock.now() + 60_000 } });
+    const looks = countLooks();
     const waiting = upload();
-    await sleep(300);
+    await expect.poll(looks).toBeGreaterThan(1);
     await claims().updateOne({ workId: id }, { $set: { leaseUntil: 0 } });
     expect((await waiting).id).toBe(id);
     expect(await claims().findOne({ workId: id })).toMatchObject({ answer: { status: 200 } });
