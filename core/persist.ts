@@ -18,7 +18,7 @@ export async function persist<T>(log: Logger, write: () => Promise<T>): Promise<
       return await write();
     } catch (error) {
       if (performance.now() + pauseMs > givesUpAt) throw error;
-      log.warn({ err: error, pauseMs }, 'the database did not answer an attempt; trying again');
+      log.warn({ err: error, pauseMs }, 'could not read or write what an attempt needs; trying again');
       await sleep(pauseMs);
     }
   }
