@@ -2,8 +2,8 @@ import {
   CancellationScope,
   ChildWorkflowFailure,
   continueAsNew,
-  executeChild,
   isCancellation,
+  startChild,
   TerminatedFailure,
 } from '@temporalio/workflow';
 import { CHUNKS_AT_A_TIME, type BatchEnd, type BatchInput } from '../core/contracts/batch.ts';
@@ -11,7 +11,7 @@ import { chunkWorkflowId } from '../core/contracts/ids.ts';
 import type { batchChunkWorkflow } from './batch-chunk.ts';
 import { announceEnd } from './announce-end.ts';
 import { showStatus } from './batch-status.ts';
-import { cancelNewestRuns } from './cancel-newest-runs.ts';
+import { cancelNewestRuns, endOfChild } from './cancel-newest-runs.ts';
 import { isTimeForNewRun, runAtProvider, type OpenChunks } from './provider-runs.ts';
 import { fileActivities } from './proxies.ts';
 import { refuseNewRunWhenCancelled } from './refuse-new-run.ts';
@@ -126,12 +126,13 @@ async function runChunk({ batchId, keyId, expiresAt }: BatchInput, chunkIndex: n
   const scope = CancellationScope.current();
   for (;;) {
     try {
-      return await executeChild<typeof batchChunkWorkflow>('batchChunkWorkflow', {
+      const chunk = await startChild<typeof batchChunkWorkflow>('batchChunkWorkflow', {
         workflowId: chunkWorkflowId(batchId, chunkIndex),
         args: [{ batchId, keyId, chunkIndex, expiresAt }],
         cancellationType: 'WAIT_CANCELLATION_COMPLETED',
         staticSummary: `chunk ${chunkIndex} of ${batchId}`,
       });
+      return await endOfChild(chunk);
     } catch (error) {
       if (scope.consideredCancelled || !isEndedByHand(error)) throw error;
     }

@@ -1,4 +1,10 @@
-import { CancellationScope, getExternalWorkflowHandle, patched } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  getExternalWorkflowHandle,
+  patched,
+  type ChildWorkflowHandle,
+  type Workflow,
+} from '@temporalio/workflow';
 import { chunkWorkflowId } from '../core/contracts/ids.ts';
 
 /** Batches that were cancelled before it was there have asked the first runs of their chunks alone. */
@@ -20,10 +26,24 @@ export function cancelNewestRuns(
   });
 }
 
+/**
+ * Waits for the end of a child that has just begun, and cancels it if its scope was cancelled before that: nobody was there to take
+ * the request, and as a child it is not asked again.
+ * @throws ChildWorkflowFailure when it fails, or is cancelled or terminated
+ */
+export async function endOfChild(child: ChildWorkflowHandle<Workflow>): Promise<void> {
+  if (CancellationScope.current().consideredCancelled && patched(CANCEL_NEWEST_RUNS)) {
+    void cancelNewestRun(child.workflowId);
+  }
+  // As many turns as with `executeChild`, which earlier versions called: with fewer, what follows could come before a timer that ends
+  // at the same moment.
+  await child.result();
+}
+
 async function cancelNewestRun(workflowId: string): Promise<void> {
   try {
     await CancellationScope.nonCancellable(() => getExternalWorkflowHandle(workflowId).cancel());
   } catch {
-    // It is over, or was not begun: then it is cancelled as a child.
+    // It is over, or its start is under way: then it is asked once more when it has begun.
   }
 }

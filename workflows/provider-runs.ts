@@ -1,15 +1,16 @@
 import {
   CancellationScope,
   ChildWorkflowFailure,
-  executeChild,
   isCancellation,
   patched,
   sleep,
+  startChild,
   TerminatedFailure,
   workflowInfo,
 } from '@temporalio/workflow';
 import { FIRST_PLAN_LOOK_MS, LONGEST_PLAN_LOOK_MS, type ProviderBatchInput } from '../core/contracts/provider-batch.ts';
 import { providerBatchWorkflowId } from '../core/contracts/provider-run.ts';
+import { endOfChild } from './cancel-newest-runs.ts';
 import type { providerBatchWorkflow } from './provider-batch.ts';
 import { shortActivities } from './proxies.ts';
 
@@ -73,13 +74,14 @@ export async function runAtProvider(batchId: string, open: OpenChunks): Promise<
 /** Runs it to its end. False when somebody has ended it by hand while its batch goes on. */
 async function serveAtProvider(scope: CancellationScope, run: ProviderBatchInput): Promise<boolean> {
   try {
-    await executeChild<typeof providerBatchWorkflow>('providerBatchWorkflow', {
+    const child = await startChild<typeof providerBatchWorkflow>('providerBatchWorkflow', {
       workflowId: providerBatchWorkflowId(run),
       args: [run],
       cancellationType: 'WAIT_CANCELLATION_COMPLETED',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       staticSummary: `chunks ${run.firstChunk} to ${run.endChunk - 1} of ${run.batchId} at ${run.lane.alias}`,
     });
+    await endOfChild(child);
     return true;
   } catch (error) {
     const isCancelled = isCancellation(error);
