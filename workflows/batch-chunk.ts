@@ -147,9 +147,11 @@ function nextLook(now: number): number | undefined {
 }
 
 function start(inFlight: Set<Promise<void>>, work: Promise<void>): void {
-  const flight: Promise<void> = work.finally(() => inFlight.delete(flight));
+  // What fails stays in, and the next race throws it: else its lines would be left out without a sound. The callback is `async` so that
+  // this takes as many turns as the `finally` of earlier versions: with fewer, chunks under way could be replayed in another order.
+  const flight: Promise<void> = work.then(async () => void inFlight.delete(flight));
   inFlight.add(flight);
-  // Raced only after lines have been settled or planned; a cancellation meanwhile reaches those as well.
+  // Raced only after lines have been settled or planned, and thrown there.
   flight.catch(() => undefined);
 }
 
