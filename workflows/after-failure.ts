@@ -16,7 +16,8 @@ export function afterFailure(
   const tries = (line.triesOn.get(lane.laneId) ?? 0) + 1;
   const triesOn = new Map(line.triesOn).set(lane.laneId, tries);
   // A lane that took nothing is no attempt: a line that waits for days would collect thousands.
-  const attempts = failure.class === 'lane_unavailable' ? line.attempts : withAttempt(line.attempts, record);
+  const tookNothing = failure.class === 'lane_unavailable' && failure.mayBeBilled !== true;
+  const attempts = tookNothing ? line.attempts : withAttempt(line.attempts, record);
   const decision = decide({ failure, triesOnLane: tries, now });
   if (decision.act === 'fail') return undefined;
   if (decision.act === 'again') return { line: { ...line, attempts, triesOn }, afterMs: decision.afterMs };

@@ -7,7 +7,7 @@ import {
   type CarriedLine,
 } from '../core/contracts/batch.ts';
 import type { BatchPriority } from '../core/contracts/batch-control.ts';
-import type { AttemptRecord } from '../core/contracts/failure.ts';
+import type { AttemptRecord, FailureClass } from '../core/contracts/failure.ts';
 import type { PlannedLane } from '../core/contracts/lane.ts';
 import { tellingFailure } from '../core/contracts/telling-failure.ts';
 
@@ -131,15 +131,21 @@ export function countGroups({ groupsInFlight }: ChunkState, laneId: string, by: 
   groupsInFlight.set(laneId, (groupsInFlight.get(laneId) ?? 0) + by);
 }
 
+/** A lane that is unavailable is an attempt only where it lost its worker in the middle of one. */
+const IN_PASSING: ReadonlySet<AttemptRecord['outcome']> = new Set<FailureClass>([
+  'broken',
+  'process_lost',
+  'overloaded',
+  'lane_unavailable',
+]);
+
 /**
  * How long a line that has used up its lanes is kept before it is tried on all of them again; undefined to give it up. One
  * lane that failed in passing is enough, whatever another one can't do.
  */
 export function pauseOf(line: WaitingLine): number | undefined {
   const last = tellingFailure(line.attempts, ({ outcome }) => (outcome === 'answered' ? 'process_lost' : outcome));
-  const { outcome } = last ?? {};
-  const failedInPassing = outcome === 'broken' || outcome === 'process_lost' || outcome === 'overloaded';
-  return failedInPassing ? PAUSES_BEFORE_GIVING_UP_MS[line.pauses] : undefined;
+  return last !== undefined && IN_PASSING.has(last.outcome) ? PAUSES_BEFORE_GIVING_UP_MS[line.pauses] : undefined;
 }
 
 /** A line as it is begun anew: every lane of its plan may serve it. */

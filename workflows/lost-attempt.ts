@@ -3,25 +3,30 @@ import { isCostUnknown, type AttemptFailure, type AttemptRecord } from '../core/
 import type { LaneRef } from '../core/contracts/lane.ts';
 
 /**
- * What it means for a request that Temporal gave its activity up: no worker took it in time, or the workers that took it
- * died. Rethrows what is not an activity's failure, cancellation above all.
+ * What it means for a request that Temporal gave its activity up: no worker took it in time, be it anew, or the workers that took
+ * it died. Rethrows what is not an activity's failure, cancellation above all.
  */
 export function lostAttempt(error: unknown): AttemptFailure {
   if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-  const cause = error.cause;
-  return cause instanceof TimeoutFailure && wasNeverTaken(cause)
+  const { cause } = error;
+  if (!(cause instanceof TimeoutFailure) || cause.timeoutType !== 'SCHEDULE_TO_START') {
+    return {
+      class: 'process_lost',
+      answerStarted: false,
+      reachedUpstream: true,
+      reason: 'the workers that took the request were lost',
+    };
+  }
+  // To try the lane at once again would be to wait for its worker a second time.
+  const unavailable = { class: 'lane_unavailable', answerStarted: false } as const;
+  return wasTakenBefore(cause)
     ? {
-        class: 'lane_unavailable',
-        answerStarted: false,
-        reachedUpstream: false,
-        reason: 'no worker of this lane took the request in time',
-      }
-    : {
-        class: 'process_lost',
-        answerStarted: false,
+        ...unavailable,
         reachedUpstream: true,
-        reason: 'the workers that took the request were lost',
-      };
+        mayBeBilled: true,
+        reason: 'the worker that took the request was lost, and no other one took it in time',
+      }
+    : { ...unavailable, reachedUpstream: false, reason: 'no worker of this lane took the request in time' };
 }
 
 /** Attempts that were decided on before it was there count as never begun. */
@@ -31,10 +36,8 @@ const WAS_TAKEN_BEFORE = 'was-taken-before';
  * The time for which a task waits in its queue is also that of a delivery that follows a lost one, and then this is the cause. The
  * failure's own `cause` is never set: only what the server told has it.
  */
-function wasNeverTaken({ timeoutType, failure }: TimeoutFailure): boolean {
-  if (timeoutType !== 'SCHEDULE_TO_START') return false;
-  const hasEarlierDelivery = (failure?.cause ?? null) !== null;
-  return !(hasEarlierDelivery && patched(WAS_TAKEN_BEFORE));
+function wasTakenBefore({ failure }: TimeoutFailure): boolean {
+  return (failure?.cause ?? null) !== null && patched(WAS_TAKEN_BEFORE);
 }
 
 /**

@@ -9,7 +9,7 @@
  * - caller_fault: the request itself is refused (400, context length, policy); no lane would take it
  * - broken: connection lost, time-out, 5xx, a body that makes no sense
  * - process_lost: the Codex process or the worker died
- * - lane_unavailable: the lane is cooling, closed or full; the upstream saw nothing
+ * - lane_unavailable: the lane is cooling, closed, full or without a worker; the upstream saw nothing, unless a worker was lost
  * - unsupported: this lane can't do what is asked (a parameter, images by URL); another may
  * - consent_spent: what the batch may spend on metered lanes leaves no room for the request; the upstream saw nothing
  * - cancelled: the caller went away or the batch was cancelled
@@ -43,7 +43,7 @@ export interface AttemptFailure {
   readonly param?: string;
   /** HTTP status of the upstream where there was one. */
   readonly upstreamStatus?: number;
-  /** An answer was begun before the upstream refused the request: it may be billed. */
+  /** An answer was begun before the upstream refused the request, or a worker was lost before none was left: it may be billed. */
   readonly mayBeBilled?: true;
   /** For process_lost, the id of the Codex process: its death is one failure of the lane, however many requests it took along. */
   readonly lostProcess?: number;
@@ -72,7 +72,7 @@ const CUT_OFF: ReadonlySet<FailureClass> = new Set<FailureClass>(['broken', 'pro
 
 /**
  * Whether nobody knows what a failed attempt cost: it reached a metered upstream, which may have worked on it, and was cut off before
- * it had told, or refused when an answer was begun. An upstream that answered with an error takes nothing.
+ * it had told, or refused when an answer was begun, or left without a worker. An upstream that answered with an error takes nothing.
  */
 export function isCostUnknown(laneKind: 'plan' | 'key', failure: AttemptFailure): boolean {
   const { class: failureClass, reachedUpstream, upstreamStatus, mayBeBilled = false } = failure;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ATTEMPTS_KEPT, GROUP_LINES, GROUPS_IN_FLIGHT } from '../../core/contracts/batch.ts';
+import type { FailureClass } from '../../core/contracts/failure.ts';
 import type { PlannedLane } from '../../core/contracts/lane.ts';
 import {
   afterPause,
@@ -204,7 +205,7 @@ describe('firstReturn', () => {
 });
 
 describe('a line that has used up its lanes', () => {
-  const tried = (outcome: 'broken' | 'window_exhausted' | 'unsupported', attempt = 1) =>
+  const tried = (outcome: FailureClass, attempt = 1) =>
     ({ laneId: 'plan', attempt, outcome, reachedUpstream: true, startedAt: NOW, durationMs: 1 }) as const;
 
   it('is kept for a while when it failed in passing, longer the second time, and then given up', () => {
@@ -220,6 +221,10 @@ describe('a line that has used up its lanes', () => {
     const attempts = [tried('broken'), tried('unsupported', 2)];
     expect(pauseOf({ ...line(1, 'm', ['plan', 'key']), attempts })).toBeGreaterThan(0);
     expect(pauseOf({ ...line(1), attempts: [tried('unsupported')] })).toBeUndefined();
+  });
+
+  it('is kept when a lane lost its worker in the middle of it', () => {
+    expect(pauseOf({ ...line(1), attempts: [tried('lane_unavailable')] })).toBeGreaterThan(0);
   });
 
   it('is given up at once when it failed for a reason that stays', () => {

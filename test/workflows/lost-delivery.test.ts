@@ -36,7 +36,7 @@ afterAll(async () => {
 });
 
 describe('an attempt whose delivery is lost', () => {
-  it('may have cost something, though the next delivery found no slot', async () => {
+  it('may have cost something, though the next delivery found no slot, and the next lane serves its request', async () => {
     const handle = await temporal.environment.client.workflow.start<typeof completionWorkflow>('completionWorkflow', {
       workflowId: 'completion/req_1',
       taskQueue: WORKFLOW_TASK_QUEUE,
@@ -58,8 +58,8 @@ describe('an attempt whose delivery is lost', () => {
     expect(await handle.result()).toMatchObject({
       answered: true,
       attempts: [
-        { laneId: 'a', attempt: 1, outcome: 'process_lost', reachedUpstream: true, costUnknown: true },
-        { laneId: 'a', attempt: 2, outcome: 'answered' },
+        { laneId: 'a', attempt: 1, outcome: 'lane_unavailable', reachedUpstream: true, costUnknown: true },
+        { laneId: 'b', attempt: 2, outcome: 'answered' },
       ],
     });
   });

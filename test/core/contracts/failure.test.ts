@@ -15,6 +15,7 @@ it.each<[string, 'plan' | 'key', AttemptFailure, boolean]>([
     plantFailure('caller_fault', { upstreamStatus: 200, mayBeBilled: true }),
     true,
   ],
+  ['was lost before no worker took it', 'key', plantFailure('lane_unavailable', { mayBeBilled: true }), true],
   ['never got there', 'key', plantFailure('broken', { reachedUpstream: false }), false],
   ['is on a plan, which is paid anyway', 'plan', plantFailure('broken'), false],
 ])('what an attempt costs that %s on a %s lane', (_, kind, failure, unknown) => {
