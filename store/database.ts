@@ -1,4 +1,5 @@
 import { MongoBulkWriteError, MongoClient, type Db } from 'mongodb';
+import { mendDriver } from './driver-repair.ts';
 
 export interface Database {
   readonly db: Db;
@@ -15,6 +16,7 @@ const SERVER_SELECTION_TIMEOUT_MS = 10_000;
  * @throws MongoServerSelectionError when nobody answers at the address.
  */
 export async function connectDatabase(uri: string, databaseName: string): Promise<Database> {
+  mendDriver();
   const client = new MongoClient(uri, {
     appName: 'flatlane',
     serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,

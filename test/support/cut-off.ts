@@ -6,6 +6,8 @@ export interface CutOff {
   readonly address: string;
   /** Ends all connections; new ones end at once. */
   cut(): void;
+  /** Takes and gives nothing more, and ends no connection, as a server that stands still. */
+  stall(): void;
   mend(): void;
   close(): Promise<void>;
 }
@@ -42,6 +44,9 @@ export async function createCutOff(address: string): Promise<CutOff> {
     cut() {
       isCut = true;
       end();
+    },
+    stall() {
+      for (const socket of sockets) socket.unpipe().pause();
     },
     mend: () => void (isCut = false),
     async close() {
