@@ -64,6 +64,7 @@ export async function attemptLane(
     if (!now.open) return unavailable(now);
     const held = await call.heldBack?.();
     if (held !== undefined) return unavailable(held);
+    if (call.deadlineAt <= clock.now()) return unavailable({ why: 'there was no time left for it' });
     if (call.drill !== undefined) {
       const { operation = 'chat', lane } = call;
       // Nothing of it is reported to the lane: a drill must not close a lane that is well.
@@ -80,13 +81,20 @@ export async function attemptLane(
       signal,
       onChunk: (chunkJson) => call.onChunk(chunkJson),
     });
-    const reporting = outcome.ok ? hosted.reportAnswer() : hosted.reportFailure(outcome.failure);
+    const reporting = outcome.ok
+      ? hosted.reportAnswer()
+      : hosted.reportFailure(ofTheLane(outcome.failure, call.deadlineAt <= clock.now()));
     if (call.onReport === undefined) await reporting;
     else call.onReport(reporting);
     return outcome;
   } finally {
     release();
   }
+}
+
+/** What a failure says of the lane: one that was cut off because the caller's own time was over, as at the end of a batch, nothing. */
+function ofTheLane(failure: AttemptFailure, isCallersTimeOver: boolean): AttemptFailure {
+  return isCallersTimeOver && failure.class === 'broken' ? { ...failure, class: 'cancelled' } : failure;
 }
 
 /** Why there was no slot. */

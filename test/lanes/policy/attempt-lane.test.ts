@@ -12,12 +12,13 @@ const ANSWER: LaneOutcome = { ok: true, body: '{}', usage: null, ignoredParams: 
 /** A lane with one slot, and calls that last until they are let go. */
 function setUp() {
   const slots = createSlots(1);
-  const letGo: (() => void)[] = [];
+  const letGo: ((outcome?: LaneOutcome) => void)[] = [];
+  const reported: string[] = [];
   const hosted: HostedLane = {
-    lane: { complete: () => new Promise((resolve) => letGo.push(() => resolve(ANSWER))) },
+    lane: { complete: () => new Promise((resolve) => letGo.push((outcome = ANSWER) => resolve(outcome))) },
     availability: () => ({ open: true }),
     acquire: (priority, signal) => slots.acquire(priority, signal),
-    reportFailure: async () => {},
+    reportFailure: async (failure) => void reported.push(failure.class),
     reportAnswer: async () => {},
   };
   const stopping = new AbortController();
@@ -39,7 +40,7 @@ function setUp() {
       },
       new AbortController().signal,
     );
-  return { attempt, letGo, stopping };
+  return { attempt, letGo, reported, stopping };
 }
 
 describe('when the process stops', () => {
@@ -60,6 +61,29 @@ describe('when the process stops', () => {
     stopping.abort();
     expect(await attempt()).toMatchObject({ ok: false, failure: { class: 'process_lost' } });
     expect(letGo).toEqual([]);
+  });
+});
+
+describe('when the time of the caller is over', () => {
+  it('nothing is sent any more', async () => {
+    const { attempt, letGo } = setUp();
+    const failed = await attempt({ deadlineAt: clock.now() });
+    expect(failed).toMatchObject({ ok: false, failure: { class: 'lane_unavailable', reachedUpstream: false } });
+    expect(letGo).toEqual([]);
+  });
+
+  it.each([
+    ['what was cut off says nothing of the lane', 'broken', 1_000, ['cancelled']],
+    ['what the lane said itself counts', 'overloaded', 1_000, ['overloaded']],
+    ['and not before: what breaks counts', 'broken', 999, ['broken']],
+  ] as const)('%s', async (_, failureClass, afterMs, expected) => {
+    const { attempt, letGo, reported } = setUp();
+    const attempted = attempt({ deadlineAt: clock.now() + 1_000 });
+    await expect.poll(() => letGo.length).toBe(1);
+    clock.advance(afterMs);
+    letGo[0]?.({ ok: false, failure: plantFailure(failureClass) });
+    expect(await attempted).toMatchObject({ failure: { class: failureClass } });
+    expect(reported).toEqual(expected);
   });
 });
 
