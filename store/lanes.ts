@@ -219,10 +219,10 @@ export function createLaneStore(db: Db) {
 
     wishLogin: async (laneId: string) => void (await lanes.updateOne({ _id: laneId }, { $inc: { loginWish: 1 } })),
 
-    /** What the account says of itself. */
+    /** What the account says of itself, and, with `login`, that nobody waits for its sign-in any more. */
     setAccount: async (
       laneId: string,
-      account: { email: string | null; planType: string | null; models: readonly string[] },
+      account: { email: string | null; planType: string | null; models: readonly string[]; login?: null },
     ) => void (await lanes.updateOne({ _id: laneId }, { $set: account })),
 
     setWindows: async (laneId: string, windows: readonly LaneWindow[]) =>

@@ -155,9 +155,11 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
   /** @param isNew true when it was signed in just now */
   const takeIn = async (status: AccountStatus, isNew = false): Promise<void> => {
     const { email = null, planType = null, models } = status;
+    // In one step: who sees that nobody waits for a sign-in any more must not see the account before it.
+    const facts = { email, planType, models, ...(isNew ? { login: null } : {}) };
     const refused = await refusalOf(status, isNew);
     if (refused !== undefined) {
-      if (status.state === 'ready') await lanes.setAccount(laneId, { email, planType, models });
+      if (status.state === 'ready') await lanes.setAccount(laneId, facts);
       return health.change('off', { why: refused });
     }
     if (status.state === 'needs_login') {
@@ -167,7 +169,7 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
       if (health.state === 'needs_login') return;
       return health.change('needs_login', { why: 'nobody is signed in' });
     }
-    await lanes.setAccount(laneId, { email, planType, models });
+    await lanes.setAccount(laneId, facts);
     // A window that was out before a restart is out after it.
     if (health.state !== 'cooling') await health.change('ready');
     await watch.apply(status.windows, true);
@@ -191,6 +193,7 @@ export async function hostPlanLane(deps: HostPlanLaneDeps, doc: LaneDoc): Promis
 
   account.onLoginCompleted(({ success, why, status }) =>
     chore('login', async () => {
+      if (success && status.state === 'ready') return takeIn(status, true);
       await lanes.setLogin(laneId, null);
       if (success) return takeIn(status, true);
       log.info({ why }, 'a sign-in was not completed; the code is void');
