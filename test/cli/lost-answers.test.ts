@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, request as ask, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
+import { buffer, text as textOf } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { run } from '../../cli/run.ts';
 import { row } from '../support/batch-world.ts';
@@ -38,13 +38,13 @@ const proxy = createServer((request, response) => {
     const body = await buffer(request);
     const key = headers['idempotency-key'];
     seen.push({ path: url, key: typeof key === 'string' ? key : undefined });
-    const { host: _, connection: _connection, ...others } = headers as Record<string, string>;
-    const answer = await fetch(api.url + url, {
-      method,
-      headers: others,
-      ...(body.length === 0 ? {} : { body: new Uint8Array(body) }),
+    // Not by `fetch`: other tests of this process may have loaded undici, which takes the place of Node's own behind it.
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      ask(api.url + url, { method, headers: { ...headers, connection: 'close' } }, resolve)
+        .once('error', reject)
+        .end(body);
     });
-    const text = await answer.text();
+    const text = await textOf(answer);
     const loss = losses.get(url)?.shift();
     if (loss === 'before their beginning') return void response.destroy();
     if (loss === 'in another language') return void request.socket.end('no HTTP\r\n\r\n');
@@ -54,7 +54,7 @@ const proxy = createServer((request, response) => {
       response.writeHead(503, { 'x-should-retry': 'false' });
       return void response.end('{"error":{"message":"It is stored."}}');
     }
-    response.writeHead(answer.status, {
+    response.writeHead(answer.statusCode ?? 0, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(text),
     });
